@@ -79,6 +79,9 @@ error_codes! {
     EndlessPagination = "endless_pagination", retryable: false,
         "A listing repeated a page marker, or said that there is more without saying where: what came before is kept, the rest is unknown.",
         next: "`collect --resume`; report it to AWS Support if it persists";
+    InvalidState = "invalid_state", retryable: false,
+        "The key's state does not permit the request.",
+        next: "collect again when the key's state has changed";
     Unsupported = "unsupported", retryable: false,
         "The endpoint does not implement the operation.",
         next: "nothing, where the endpoint is a stand-in or a partition without the operation";

@@ -35,8 +35,12 @@ pub struct Grant {
     pub created_at: Option<Timestamp>,
     /// `GranteePrincipal`: who may use the key. `None` only if KMS did not say.
     pub grantee_principal: Option<String>,
+    /// `GranteeServicePrincipal`: the AWS service that may use the key, where the grantee is a service.
+    pub grantee_service_principal: Option<String>,
     /// `RetiringPrincipal`: who may retire the grant.
     pub retiring_principal: Option<String>,
+    /// `RetiringServicePrincipal`: the AWS service that may retire the grant.
+    pub retiring_service_principal: Option<String>,
     /// `IssuingAccount`: the account under which the grant was made.
     pub issuing_account: Option<String>,
     /// `Operations`, as KMS spells them.

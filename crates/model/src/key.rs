@@ -138,6 +138,8 @@ pub struct KeyMetadata {
     pub encryption_algorithms: Vec<String>,
     /// `SigningAlgorithms`
     pub signing_algorithms: Vec<String>,
+    /// `EncapsulationAlgorithms`
+    pub encapsulation_algorithms: Vec<String>,
     /// `KeyAgreementAlgorithms`
     pub key_agreement_algorithms: Vec<String>,
     /// `MacAlgorithms`
