@@ -1,0 +1,130 @@
+//! SDK results → the collector's answers.
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use kms_insights_model::{ErrorCode, Timestamp};
+
+use crate::cloud::{Answer, ApiError};
+
+/// Translates an operation's result; `AccessDeniedException` and `ThrottlingException` are not modelled errors, so codes are read as text.
+pub(crate) fn answer<T, E>(result: Result<T, SdkError<E, HttpResponse>>) -> Answer<T>
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    result.map_err(|error| api_error(&error))
+}
+
+fn api_error<E>(error: &SdkError<E, HttpResponse>) -> ApiError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let metadata = error.as_service_error().map(ProvideErrorMetadata::meta);
+    let aws_code = metadata.and_then(aws_smithy_types::error::ErrorMetadata::code).map(str::to_owned);
+    let code = aws_code.as_deref().and_then(from_aws_code).or_else(|| status.and_then(from_status)).unwrap_or_else(|| from_transport(error));
+    let message = match metadata.and_then(aws_smithy_types::error::ErrorMetadata::message) {
+        Some(message) => message.to_owned(),
+        None => match status {
+            Some(status) if !(200..300).contains(&status) => format!("HTTP status {status}"),
+            _ => DisplayErrorContext(error).to_string(),
+        },
+    };
+    ApiError { code, aws_code, message }
+}
+
+/// AWS's common error codes and those of the services asked. Source: "Common Error Types" of each service's API reference.
+fn from_aws_code(code: &str) -> Option<ErrorCode> {
+    Some(match code {
+        "AccessDeniedException" | "AccessDenied" | "AccessDeniedForDependencyException" | "UnauthorizedOperation" | "NotAuthorized" => ErrorCode::AccessDenied,
+        "ThrottlingException" | "Throttling" | "ThrottledException" | "TooManyRequestsException" | "RequestLimitExceeded" | "RequestThrottled" | "SlowDown" => {
+            ErrorCode::Throttled
+        }
+        "NotFoundException" | "ResourceNotFoundException" | "AccountNotFoundException" => ErrorCode::NotFound,
+        "UnsupportedOperationException" | "UnknownOperationException" | "InvalidAction" | "NotImplemented" | "UnsupportedAPIEndpointException" => {
+            ErrorCode::Unsupported
+        }
+        "KMSInvalidStateException" => ErrorCode::InvalidState,
+        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => ErrorCode::ExpiredCredentials,
+        "RegionDisabledException" => ErrorCode::RegionDisabled,
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidClientTokenIdException"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException" => ErrorCode::CredentialsUnavailable,
+        "KMSInternalException"
+        | "DependencyTimeoutException"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServerException"
+        | "ServiceException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException" => ErrorCode::ServiceError,
+        "RequestTimeout" | "RequestTimeoutException" => ErrorCode::Timeout,
+        "ValidationException"
+        | "ValidationError"
+        | "InvalidArnException"
+        | "InvalidMarkerException"
+        | "InvalidInputException"
+        | "MalformedPolicyDocument"
+        | "PackedPolicyTooLarge"
+        | "ConstraintViolationException" => ErrorCode::InvalidRequest,
+        _ => return None,
+    })
+}
+
+/// An answer without a code that AWS documents: a proxy's page, or a stand-in's.
+const fn from_status(status: u16) -> Option<ErrorCode> {
+    match status {
+        401 | 403 => Some(ErrorCode::AccessDenied),
+        404 | 405 | 501 => Some(ErrorCode::Unsupported),
+        408 => Some(ErrorCode::Timeout),
+        429 => Some(ErrorCode::Throttled),
+        400..=499 => Some(ErrorCode::InvalidRequest),
+        500..=599 => Some(ErrorCode::ServiceError),
+        _ => None,
+    }
+}
+
+fn from_transport<E>(error: &SdkError<E, HttpResponse>) -> ErrorCode
+where
+    E: std::error::Error + 'static,
+{
+    if has_source::<CredentialsError>(error) {
+        return ErrorCode::CredentialsUnavailable;
+    }
+    match error {
+        SdkError::TimeoutError(_) => ErrorCode::Timeout,
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorCode::Timeout,
+        SdkError::DispatchFailure(failure) if failure.is_user() => ErrorCode::InvalidRequest,
+        SdkError::DispatchFailure(_) => ErrorCode::Connection,
+        SdkError::ConstructionFailure(_) => ErrorCode::InvalidRequest,
+        // An answer cut off in its middle, or not of the documented form.
+        _ => ErrorCode::InvalidResponse,
+    }
+}
+
+fn has_source<T: std::error::Error + 'static>(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<T>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// An answer whose content cannot be what the API documents.
+pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError { code: ErrorCode::InvalidResponse, aws_code: None, message: message.into() }
+}
+
+/// A time of the SDK, to the millisecond; a time beyond the calendar is no time.
+pub(crate) fn timestamp(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
+    time.to_millis().ok().and_then(Timestamp::from_timestamp_millis)
+}

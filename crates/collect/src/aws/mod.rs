@@ -1,0 +1,56 @@
+//! AWS itself, through its SDK. The adapters ask one request each and translate the answer; pace, retries and deadlines are the collector's.
+
+mod answer;
+mod credentials;
+mod kms;
+mod organization;
+mod session;
+
+use std::collections::BTreeSet;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use kms_insights_model::ApiAction;
+pub use organization::AwsCloud;
+pub use session::{AwsKms, AwsSession};
+
+/// The role that the collector assumes in member accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberRole {
+    /// The role's name, with its path if it has one: `kms-insights-reader` or `audit/kms-insights-reader`.
+    pub name: String,
+    /// The external id that the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// How the sessions are called in the members' CloudTrail.
+    pub session_name: String,
+    /// How long each session lasts, in seconds; it is renewed as long as the run goes on. Roles allow 900 at least.
+    pub session_seconds: i32,
+}
+
+/// The HTTP client of every SDK client: one pool of connections, HTTP and HTTPS proxies from the environment as other AWS tools take them.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+        if let Some(settings) = settings {
+            connector = connector.connector_settings(settings.clone());
+        }
+        if let Some(sleep) = components.and_then(aws_smithy_runtime_api::client::runtime_components::RuntimeComponents::sleep_impl) {
+            connector = connector.sleep_impl(sleep);
+        }
+        connector.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc)).build()
+    })
+}
+
+/// The AWS configuration the AWS way: profile, environment, `AWS_ENDPOINT_URL`, SSO, instance and container roles. The SDK's own retries are off: each attempt has
+/// to wait for its place in the quota.
+pub async fn load_config(attempt_timeout: std::time::Duration) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5).min(attempt_timeout)).build();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).retry_config(RetryConfig::disabled()).timeout_config(timeouts).load().await
+}
+
+/// What AWS is asked with.
+pub(crate) fn narrowed(actions: &BTreeSet<ApiAction>) -> String {
+    crate::session_policy::session_policy(actions)
+}

@@ -1,0 +1,55 @@
+//! A session in one account, and KMS in each of its Regions.
+
+use aws_config::SdkConfig;
+use aws_sdk_account::types::RegionOptStatus;
+use kms_insights_model::Region;
+
+use super::answer::{answer, invalid};
+use crate::cloud::{Answer, Page, Session};
+
+/// A session in one account.
+#[derive(Debug)]
+pub struct AwsSession {
+    config: SdkConfig,
+    account: aws_sdk_account::Client,
+}
+
+/// KMS in one account and Region.
+#[derive(Clone, Debug)]
+pub struct AwsKms {
+    pub(crate) client: aws_sdk_kms::Client,
+}
+
+impl AwsSession {
+    pub(crate) fn new(config: SdkConfig) -> Self {
+        let account = aws_sdk_account::Client::new(&config);
+        Self { config, account }
+    }
+}
+
+impl Session for AwsSession {
+    type Kms = AwsKms;
+
+    async fn regions(&self, token: Option<String>) -> Answer<Page<Region>> {
+        // Without the account's id the account of the session is meant, which needs no delegated administration.
+        let request = self
+            .account
+            .list_regions()
+            .region_opt_status_contains(RegionOptStatus::Enabled)
+            .region_opt_status_contains(RegionOptStatus::EnabledByDefault)
+            .max_results(50)
+            .set_next_token(token);
+        let output = answer(request.send().await)?;
+        let regions = output.regions.unwrap_or_default();
+        let items = regions
+            .iter()
+            .map(|region| region.region_name().unwrap_or_default().parse().map_err(|error| invalid(format!("account:ListRegions: {error}"))))
+            .collect::<Answer<_>>()?;
+        Ok(Page { items, next: output.next_token, truncated: false })
+    }
+
+    fn kms(&self, region: &Region) -> AwsKms {
+        let config = aws_sdk_kms::config::Builder::from(&self.config).region(aws_sdk_kms::config::Region::new(region.as_str().to_owned())).build();
+        AwsKms { client: aws_sdk_kms::Client::from_conf(config) }
+    }
+}

@@ -1,0 +1,123 @@
+//! Last usage: five requests a second, so it runs beside everything else and may go on when the rest is done.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures::StreamExt;
+use kms_insights_model::{AccountId, ApiAction, Fact, KeyArn, KeyId, KeyUsage, LastUsage, StagedRecord};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::Instant,
+};
+
+use crate::{
+    Event, LastUsageBudget, Observer, Sink, SinkError,
+    call::{Requests, Until},
+    cloud::KmsReader,
+    quota::Bucket,
+};
+
+/// Where the reading of keys leaves those whose last usage is to be read: customer managed keys go first, for they cost money and can be deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct UsageQueue {
+    customer_managed: UnboundedSender<KeyArn>,
+    others: UnboundedSender<KeyArn>,
+    waiting: Arc<AtomicU64>,
+}
+
+/// The other end of a [`UsageQueue`].
+#[derive(Debug)]
+pub(crate) struct QueuedKeys {
+    customer_managed: UnboundedReceiver<KeyArn>,
+    others: UnboundedReceiver<KeyArn>,
+}
+
+/// A queue; `waiting` counts the keys of the whole run whose last usage is still to come.
+pub(crate) fn usage_queue(waiting: Arc<AtomicU64>) -> (UsageQueue, QueuedKeys) {
+    let (customer_managed, customer_managed_out) = unbounded_channel();
+    let (others, others_out) = unbounded_channel();
+    (UsageQueue { customer_managed, others, waiting }, QueuedKeys { customer_managed: customer_managed_out, others: others_out })
+}
+
+impl UsageQueue {
+    pub(crate) fn push(&self, key: KeyArn, aws_managed: bool) {
+        let sent = if aws_managed { self.others.send(key) } else { self.customer_managed.send(key) };
+        // The receiver is gone only when storing failed and the run is ending.
+        if sent.is_ok() {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl QueuedKeys {
+    async fn next(&mut self) -> Option<KeyArn> {
+        tokio::select! {
+            biased;
+            Some(key) = self.customer_managed.recv() => Some(key),
+            Some(key) = self.others.recv() => Some(key),
+            else => None,
+        }
+    }
+}
+
+/// Reads the last usages of one account and Region until the queue is closed and empty.
+pub(crate) struct UsageReading<K, S> {
+    pub(crate) account: AccountId,
+    pub(crate) kms: K,
+    pub(crate) requests: Requests,
+    pub(crate) sink: Arc<S>,
+    pub(crate) observer: Observer,
+    pub(crate) budget: LastUsageBudget,
+    pub(crate) quota_share: f64,
+    pub(crate) waiting: Arc<AtomicU64>,
+    pub(crate) prior: HashMap<KeyId, Fact<LastUsage>>,
+}
+
+impl<K: KmsReader, S: Sink> UsageReading<K, S> {
+    pub(crate) async fn read(mut self, mut queued: QueuedKeys) -> Result<(), SinkError> {
+        let bucket = Bucket::new(ApiAction::KmsGetKeyLastUsage, self.quota_share);
+        let Some(first) = queued.next().await else { return Ok(()) };
+        let until = match self.budget {
+            LastUsageBudget::Unlimited => Until::always(),
+            LastUsageBudget::PerRegion(budget) => Until::budget(Instant::now().checked_add(budget)),
+        };
+        let prior = std::mem::take(&mut self.prior);
+        let this = &self;
+        let keys = futures::stream::unfold((queued, Some(first)), |(mut queued, first)| async {
+            let key = match first {
+                Some(key) => key,
+                None => queued.next().await?,
+            };
+            Some((key, (queued, None)))
+        });
+        // Twice the default quota: enough that the bucket, not the round trip, sets the pace.
+        let mut usages = std::pin::pin!(
+            keys.filter(|key| {
+                let known = prior.get(key.key_id()).is_some_and(|fact| !fact.is_lacking());
+                if known {
+                    this.waiting.fetch_sub(1, Ordering::Relaxed);
+                }
+                std::future::ready(!known)
+            })
+            .map(|arn| this.one(arn, &bucket, until))
+            .buffer_unordered(10)
+        );
+        while let Some(usage) = usages.next().await {
+            let lacking = usage.last_usage.is_lacking();
+            this.sink.record(StagedRecord::Usage(Box::new(usage))).await?;
+            this.waiting.fetch_sub(1, Ordering::Relaxed);
+            (this.observer)(Event::UsageRead { account: this.account, lacking });
+        }
+        Ok(())
+    }
+
+    async fn one(&self, arn: KeyArn, bucket: &Bucket, until: Until) -> KeyUsage {
+        let last_usage = self.requests.call(bucket, until, || self.kms.last_usage(arn.key_id())).await.into();
+        KeyUsage { arn, last_usage }
+    }
+}

@@ -1,0 +1,39 @@
+//! What a run reads, and how hard it tries.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use kms_insights_model::Region;
+
+use crate::{RetryPolicy, plan::AccountSelection};
+
+/// How long last usage may hold up the end of a run: it is read at five requests a second per account and Region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastUsageBudget {
+    /// Read the last usage of every key.
+    Unlimited,
+    /// In each account and Region, stop this long after the first key was listed; what is left is `failed: budget`.
+    PerRegion(Duration),
+}
+
+/// Settings of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which accounts.
+    pub selection: AccountSelection,
+    /// Which Regions; `None` for those enabled for each account.
+    pub regions: Option<Vec<Region>>,
+    /// How many accounts are read at once.
+    pub concurrency: NonZeroUsize,
+    /// Leave out AWS managed keys.
+    pub customer_managed_only: bool,
+    /// How much of the last usages to read.
+    pub last_usage: LastUsageBudget,
+    /// The share of each documented quota to use: below 1 leaves room for others, above 1 is for quotas that AWS raised.
+    pub quota_share: f64,
+    /// How many requests may be under way at once, over all accounts.
+    pub max_requests: NonZeroUsize,
+    /// How requests are retried, and how long each attempt may take.
+    pub retry: RetryPolicy,
+    /// How long the reading of one account may take, last usage apart.
+    pub account_deadline: Option<Duration>,
+}

@@ -1,0 +1,187 @@
+//! How fast AWS may be asked.
+//!
+//! KMS counts requests per operation, caller account and Region; a member account's role is a caller of its own, so every account-Region has its own buckets and
+//! nothing needs to be shared between them. A quota of *r* requests per second is read in the strictest way: no more than *r* in **any** window of one second. That
+//! lets the first *r* requests go at once and never asks for more than the quota, however the service draws its windows. Others use the same quota, so a bucket also
+//! yields when the service says `ThrottlingException`, and recovers.
+
+use std::{collections::VecDeque, sync::Mutex, time::Duration};
+
+use kms_insights_model::ApiAction;
+use tokio::time::Instant;
+
+/// Requests per second that AWS documents for an operation, per caller account and Region, and how many may come at once.
+///
+/// Sources: "AWS KMS request quotas"; "Throttling limits for AWS Organizations"; "AWS STS quotas"; "AWS Account Management quotas".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Requests per second.
+    pub rate: u32,
+}
+
+/// The documented quota of an operation.
+pub const fn quota(action: ApiAction) -> Quota {
+    let rate = match action {
+        ApiAction::KmsDescribeKey | ApiAction::KmsListResourceTags => 2000,
+        ApiAction::KmsGetKeyPolicy | ApiAction::KmsGetKeyRotationStatus => 1000,
+        ApiAction::KmsListKeys | ApiAction::KmsListAliases => 500,
+        ApiAction::KmsListGrants | ApiAction::KmsListKeyRotations => 100,
+        ApiAction::KmsGetKeyLastUsage | ApiAction::KmsDescribeCustomKeyStores | ApiAction::AccountListRegions => 5,
+        // Organizations documents 8 for ListAccounts. It documents no figure for walking the tree, so that is asked at the same pace.
+        ApiAction::OrganizationsListAccounts
+        | ApiAction::OrganizationsListAccountsForParent
+        | ApiAction::OrganizationsListOrganizationalUnitsForParent
+        | ApiAction::OrganizationsListRoots
+        | ApiAction::OrganizationsDescribeAccount
+        | ApiAction::OrganizationsDescribeOrganization => 8,
+        ApiAction::StsAssumeRole | ApiAction::StsGetCallerIdentity => 600,
+    };
+    Quota { rate }
+}
+
+/// One second, and a little for requests that overtake each other on their way.
+const WINDOW: Duration = Duration::from_millis(1015);
+/// How much of its limit a bucket keeps when the service throttles.
+const KEPT_WHEN_THROTTLED: f64 = 0.7;
+/// How much of the full limit a bucket wins back for each second without throttling.
+const REGAINED_PER_SECOND: f64 = 0.1;
+
+/// The pace of one operation in one account and Region.
+#[derive(Debug)]
+pub struct Bucket {
+    action: ApiAction,
+    full: f64,
+    state: Mutex<BucketState>,
+}
+
+#[derive(Debug)]
+struct BucketState {
+    /// When the latest requests were let go or will be, oldest first; never more than the full limit.
+    granted: VecDeque<Instant>,
+    /// Requests per window at present: the full limit, or less after throttling.
+    limit: f64,
+    throttled_at: Option<Instant>,
+    /// Requests in a row that failed on the service's side after all their retries.
+    exhausted: u32,
+}
+
+impl Bucket {
+    /// A bucket at `share` of the operation's documented quota: below 1 leaves room for others, above 1 is for quotas that AWS raised.
+    pub fn new(action: ApiAction, share: f64) -> Self {
+        let full = (f64::from(quota(action).rate) * share).max(1.0);
+        Self { action, full, state: Mutex::new(BucketState { granted: VecDeque::new(), limit: full, throttled_at: None, exhausted: 0 }) }
+    }
+
+    /// The operation that the bucket paces.
+    pub const fn action(&self) -> ApiAction {
+        self.action
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, BucketState> {
+        // The state is plain numbers, sound at every point: a panic elsewhere while it was held leaves nothing half done.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Reserves the next request's place and says when it may go. Places are given in the order of asking.
+    pub fn reserve(&self, now: Instant) -> Instant {
+        let mut state = self.state();
+        if let Some(throttled_at) = state.throttled_at {
+            let quiet = now.saturating_duration_since(throttled_at).as_secs_f64();
+            if quiet >= 1.0 {
+                state.limit = (state.limit + self.full * REGAINED_PER_SECOND * quiet).min(self.full);
+                state.throttled_at = (state.limit < self.full).then_some(now);
+            }
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the limit lies between 1 and the quota times the share")]
+        let (limit, full) = (state.limit as usize, self.full as usize);
+        let mut at = now;
+        if let Some(previous) = state.granted.len().checked_sub(limit.max(1)).and_then(|index| state.granted.get(index)) {
+            at = at.max(*previous + WINDOW);
+        }
+        if let Some(last) = state.granted.back() {
+            at = at.max(*last);
+        }
+        if state.granted.len() >= full {
+            state.granted.pop_front();
+        }
+        state.granted.push_back(at);
+        at
+    }
+
+    /// The service said that the quota is spent: ask for less from now on. Throttles that come in one burst count once.
+    pub fn throttled(&self, now: Instant) {
+        let mut state = self.state();
+        if state.throttled_at.is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_millis(200)) {
+            state.limit = (state.limit * KEPT_WHEN_THROTTLED).max(1.0);
+        }
+        state.throttled_at = Some(now);
+    }
+
+    /// A request succeeded, or was refused for a reason that says nothing about the service's health.
+    pub fn answered(&self) {
+        self.state().exhausted = 0;
+    }
+
+    /// A request failed on the service's side after all its retries.
+    pub fn exhausted(&self) {
+        self.state().exhausted += 1;
+    }
+
+    /// Whether the operation fails so steadily that further requests should not insist.
+    pub fn is_failing(&self) -> bool {
+        self.state().exhausted >= 3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants_within_one_second_of(times: &[Instant], from: Instant) -> usize {
+        times.iter().filter(|at| **at >= from && **at < from + Duration::from_secs(1)).count()
+    }
+
+    #[test]
+    fn no_window_of_one_second_holds_more_than_the_quota() {
+        let bucket = Bucket::new(ApiAction::KmsListGrants, 1.0);
+        let start = Instant::now();
+        let times: Vec<Instant> = (0..450).map(|_| bucket.reserve(start)).collect();
+        for time in &times {
+            assert!(grants_within_one_second_of(&times, *time) <= 100);
+        }
+        let last = times.last().unwrap().duration_since(start);
+        assert_eq!(last, WINDOW * 4, "450 requests at 100 per second need four further windows");
+    }
+
+    #[test]
+    fn the_first_second_of_requests_goes_at_once() {
+        let bucket = Bucket::new(ApiAction::KmsGetKeyLastUsage, 1.0);
+        let start = Instant::now();
+        let waits: Vec<Duration> = (0..7).map(|_| bucket.reserve(start).duration_since(start)).collect();
+        assert_eq!(waits, [Duration::ZERO, Duration::ZERO, Duration::ZERO, Duration::ZERO, Duration::ZERO, WINDOW, WINDOW]);
+    }
+
+    #[test]
+    fn a_throttled_bucket_asks_for_less_and_recovers() {
+        let bucket = Bucket::new(ApiAction::KmsListGrants, 1.0);
+        let start = Instant::now();
+        bucket.throttled(start);
+        let burst: Vec<Instant> = (0..100).map(|_| bucket.reserve(start)).collect();
+        assert_eq!(grants_within_one_second_of(&burst, start), 70);
+        let later = start + Duration::from_mins(1);
+        bucket.reserve(later);
+        let recovered: Vec<Instant> = (0..99).map(|_| bucket.reserve(later)).collect();
+        assert!(recovered.iter().all(|at| *at == later), "the full quota is asked for again");
+    }
+
+    #[test]
+    fn a_share_of_the_quota_leaves_room_for_others_but_never_stops() {
+        let start = Instant::now();
+        let half = Bucket::new(ApiAction::KmsListGrants, 0.5);
+        let times: Vec<Instant> = (0..51).map(|_| half.reserve(start)).collect();
+        assert_eq!(grants_within_one_second_of(&times, start), 50);
+        let sliver = Bucket::new(ApiAction::KmsGetKeyLastUsage, 0.01);
+        assert_eq!(sliver.reserve(start), start);
+        assert_eq!(sliver.reserve(start), start + WINDOW);
+    }
+}

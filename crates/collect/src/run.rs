@@ -1,0 +1,155 @@
+//! A whole run: the plan, then its accounts, a given number at a time.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use futures::FutureExt;
+use kms_insights_model::{AccountRecord, ApiAction, Fact, Failure, OrganizationId, StagedRecord};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{
+    Event, Observer, Options, Prior, Sink, SinkError, Stop,
+    account::{AccountReading, Tails},
+    call::Requests,
+    cloud::Cloud,
+    plan::{self, OrganizationBuckets, Plan, PlanError, PlannedAccount, Tree},
+    quota::Bucket,
+};
+
+/// How a run ended that could store all it read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOutcome {
+    /// Whether somebody stopped it: what was read is stored, the rest is `failed: interrupted`.
+    pub interrupted: bool,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// There is nothing to read.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// What was read could not be stored.
+    #[error("a record could not be stored: {0}")]
+    Sink(#[source] SinkError),
+    /// A reading task ended by a defect of the program.
+    #[error("a reading task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl From<SinkError> for CollectError {
+    fn from(error: SinkError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+/// Plans and reads. `planned` is told the plan before anything is read, so that what was planned is stored even if the run is killed.
+pub async fn collect<C, S, P, F>(
+    cloud: Arc<C>,
+    options: Options,
+    sink: Arc<S>,
+    prior: Arc<P>,
+    observer: Observer,
+    stop: Stop,
+    planned: impl FnOnce(Plan) -> F,
+) -> Result<RunOutcome, CollectError>
+where
+    C: Cloud,
+    S: Sink,
+    P: Prior,
+    F: Future<Output = Result<(), SinkError>>,
+{
+    let options = Arc::new(options);
+    let requests = Requests::new(options.retry, options.max_requests, stop.clone());
+    let buckets = Arc::new(OrganizationBuckets::new(options.quota_share));
+    let tree = {
+        let (cloud, requests, buckets) = (Arc::clone(&cloud), requests.clone(), Arc::clone(&buckets));
+        async move { plan::tree(cloud.as_ref(), &requests, &buckets).await.map(Arc::new) }.boxed().shared()
+    };
+    let walked = tree.clone().map(|tree| tree.map(|tree| Tree::clone(&tree)));
+    let plan = plan::plan(cloud.as_ref(), &requests, &buckets, &options.selection, walked).await?;
+    let partition = plan.caller.partition;
+    let organization = plan.organization.clone();
+    let accounts = plan.accounts.clone();
+    planned(plan).await?;
+    let skipped = accounts.iter().filter(|account| account.way.is_err()).count();
+    observer(Event::Planned { organization: organization.clone(), accounts: accounts.len() - skipped, skipped });
+
+    // The tree is walked while accounts are read: only the rows of accounts need it.
+    if organization.is_some() {
+        tokio::spawn(tree.clone());
+    }
+    let usages_waiting = Arc::new(AtomicU64::new(0));
+    let reading = Arc::new(AccountReading {
+        cloud,
+        sink: Arc::clone(&sink),
+        requests,
+        options: Arc::clone(&options),
+        observer: Arc::clone(&observer),
+        partition,
+        assume_role: Bucket::new(ApiAction::StsAssumeRole, options.quota_share),
+        usages_waiting: Arc::clone(&usages_waiting),
+    });
+    let slots = Arc::new(Semaphore::new(options.concurrency.get()));
+    let mut tasks: JoinSet<Result<Option<Tails>, SinkError>> = JoinSet::new();
+    let mut tails: JoinSet<Result<(), SinkError>> = JoinSet::new();
+    for PlannedAccount { account, way } in accounts {
+        let path = {
+            let (tree, organization, id) = (tree.clone(), organization.clone(), account.id);
+            async move { ou_path(organization.as_ref(), tree, |tree| tree.path(id).map(str::to_owned)).await }
+        };
+        let (reading, sink, prior, slots) = (Arc::clone(&reading), Arc::clone(&sink), Arc::clone(&prior), Arc::clone(&slots));
+        tasks.spawn(async move {
+            match way {
+                Ok(way) => {
+                    // The semaphore is never closed.
+                    let _slot = slots.acquire().await;
+                    let known = prior.account(account.id).await?;
+                    reading.read(account, way, path, known).await.map(Some)
+                }
+                Err(reason) => {
+                    let account = kms_insights_model::Account { ou_path: path.await, ..account };
+                    let record = AccountRecord { account, skipped: Some(reason), access: Fact::NotApplicable, regions: Vec::new(), region_listing: None };
+                    sink.record(StagedRecord::Account(Box::new(record))).await?;
+                    Ok(None)
+                }
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        if let Some(mut account_tails) = done?? {
+            tails.spawn(async move {
+                while let Some(done) = account_tails.join_next().await {
+                    done.map_err(SinkError::from)??;
+                }
+                Ok(())
+            });
+        }
+    }
+    let waiting = usages_waiting.load(Ordering::Relaxed);
+    if waiting > 0 {
+        observer(Event::AwaitingLastUsage { keys: waiting });
+    }
+    while let Some(done) = tails.join_next().await {
+        done??;
+    }
+    Ok(RunOutcome { interrupted: stop.is_stopped() })
+}
+
+/// The path of an account in the organization's tree.
+async fn ou_path(
+    organization: Option<&OrganizationId>,
+    tree: impl Future<Output = Result<Arc<Tree>, Failure>>,
+    path: impl FnOnce(&Tree) -> Option<String>,
+) -> Fact<String> {
+    if organization.is_none() {
+        return Fact::NotApplicable;
+    }
+    match tree.await {
+        // An account that the tree lacks was named by hand and belongs to another organization, or joined after the walk.
+        Ok(tree) => path(&tree).map_or(Fact::NotApplicable, Fact::Observed),
+        Err(failure) => Fact::lacking(failure),
+    }
+}
