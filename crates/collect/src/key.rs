@@ -152,14 +152,14 @@ impl<K: KmsReader> KeyReading<'_, K> {
                     return Fact::NotApplicable;
                 }
                 let result = self.requests.call(&self.buckets.rotation, self.until, || self.kms.rotation_status(key)).await;
-                not_applicable_when(result, ErrorCode::Unsupported)
+                not_applicable_when(result, ErrorCode::UnsupportedByKey)
             }),
             unless_known(rotations, async {
                 if !may_rotate {
                     return Fact::NotApplicable;
                 }
                 let result = pages::all(self.requests, &self.buckets.rotations, self.until, |marker| self.kms.rotations(key, marker)).await;
-                not_applicable_when(result, ErrorCode::Unsupported)
+                not_applicable_when(result, ErrorCode::UnsupportedByKey)
             }),
         );
         KindFacts { metadata, ram_policy, rotation, rotations }

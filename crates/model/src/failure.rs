@@ -82,6 +82,9 @@ error_codes! {
     InvalidState = "invalid_state", retryable: false,
         "The key's state does not permit the request.",
         next: "collect again when the key's state has changed";
+    UnsupportedByKey = "unsupported_by_key", retryable: false,
+        "KMS does not offer the operation for this kind of key.",
+        next: "nothing: the fact has no meaning for the key";
     Unsupported = "unsupported", retryable: false,
         "The endpoint does not implement the operation.",
         next: "nothing, where the endpoint is a stand-in or a partition without the operation";

@@ -41,9 +41,9 @@ fn from_aws_code(code: &str) -> Option<ErrorCode> {
             ErrorCode::Throttled
         }
         "NotFoundException" | "ResourceNotFoundException" | "AccountNotFoundException" => ErrorCode::NotFound,
-        "UnsupportedOperationException" | "UnknownOperationException" | "InvalidAction" | "NotImplemented" | "UnsupportedAPIEndpointException" => {
-            ErrorCode::Unsupported
-        }
+        // KMS's word for "not for this kind of key"; an endpoint that lacks the operation altogether says it otherwise.
+        "UnsupportedOperationException" => ErrorCode::UnsupportedByKey,
+        "UnknownOperationException" | "InvalidAction" | "NotImplemented" | "UnsupportedAPIEndpointException" => ErrorCode::Unsupported,
         "KMSInvalidStateException" => ErrorCode::InvalidState,
         "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => ErrorCode::ExpiredCredentials,
         "RegionDisabledException" => ErrorCode::RegionDisabled,

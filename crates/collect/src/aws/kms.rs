@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use aws_sdk_kms::types as sdk;
 use kms_insights_model::{
-    Alias, CustomKeyStore, CustomKeyStoreType, ExpirationModel, Grant, GrantConstraints, KeyId, KeyManager, KeyMetadata, KeySpec, KeyState, KeyUsageType,
-    LastUsage, MAX_POLICY_BYTES, MultiRegion, MultiRegionKeyType, MultiRegionReplica, Origin, PolicyText, Rotation, RotationStatus, RotationType, Tag,
-    Timestamp,
+    Alias, CustomKeyStore, CustomKeyStoreType, ErrorCode, ExpirationModel, Grant, GrantConstraints, KeyId, KeyManager, KeyMetadata, KeySpec, KeyState,
+    KeyUsageType, LastUsage, MAX_POLICY_BYTES, MultiRegion, MultiRegionKeyType, MultiRegionReplica, Origin, PolicyText, Rotation, RotationStatus, RotationType,
+    Tag, Timestamp,
 };
 
 use super::{
     AwsKms,
     answer::{answer, invalid, timestamp},
 };
-use crate::cloud::{AliasEntry, Answer, KmsReader, Page, PolicyName};
+use crate::cloud::{AliasEntry, Answer, ApiError, KmsReader, Page, PolicyName};
 
 impl KmsReader for AwsKms {
     async fn keys(&self, marker: Option<String>) -> Answer<Page<KeyId>> {
@@ -42,6 +42,10 @@ impl KmsReader for AwsKms {
 
     async fn key_policy(&self, key: &KeyId, name: PolicyName) -> Answer<PolicyText> {
         let output = answer(Box::pin(self.client.get_key_policy().key_id(key.as_str()).policy_name(name.as_str()).send()).await)?;
+        // An endpoint that ignores the name asked for would make every key look shared through RAM.
+        if let Some(answered) = output.policy_name.filter(|answered| answered != name.as_str()) {
+            return Err(ApiError { code: ErrorCode::NotFound, aws_code: None, message: format!("asked for the policy {}, got {answered}", name.as_str()) });
+        }
         let policy = output.policy.ok_or_else(|| invalid("kms:GetKeyPolicy returned no policy"))?;
         // The quota is 32 KB; the margin is for text that KMS may have formatted.
         if policy.len() > 4 * MAX_POLICY_BYTES {
