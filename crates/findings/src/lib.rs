@@ -1,1 +1,18 @@
+//! The rules: what of a key's facts a person should look at, how bad it is, and how sure that is.
+//!
+//! [`analyze`] takes the facts of one key and returns, beside the [`Finding`]s, the rows of its policies and the concerns of the key. It neither reads nor
+//! writes anything. Each rule is a file under `rules/` and an entry of [`RULES`], from which `docs/findings.md` is generated.
+//!
+//! Two scales, never mixed: [`Severity`] says how bad it is if it is so, [`Confidence`] how sure it is that it is so.
 
+mod analysis;
+mod documentation;
+mod finding;
+mod id;
+mod rules;
+mod subject;
+
+pub use analysis::{KeyAnalysis, KeyContext, analyze};
+pub use documentation::markdown;
+pub use finding::{Confidence, Finding, Severity};
+pub use rules::{RULES, RuleInfo};

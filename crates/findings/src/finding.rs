@@ -1,0 +1,96 @@
+//! What a rule says.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How bad it is, if it is so. Orders from [`Severity::Info`] to [`Severity::Critical`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Info,
+    /// Tidy it up.
+    Low,
+    /// Plan to change it.
+    Medium,
+    /// Change it soon.
+    High,
+    /// Change it now.
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, the worst first.
+    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info];
+
+    /// The value in the tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How sure it is that it is so. Orders from [`Confidence::Possible`] to [`Confidence::Certain`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// It cannot be ruled out.
+    Possible,
+    /// It is so unless a condition that could not be weighed prevents it.
+    Likely,
+    /// It is so.
+    Certain,
+}
+
+impl Confidence {
+    /// Every confidence, the surest first.
+    pub const ALL: [Self; 3] = [Self::Certain, Self::Likely, Self::Possible];
+
+    /// The value in the tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One thing to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The same in every run, as long as key, rule and cause are: sixteen hexadecimal digits.
+    pub id: String,
+    /// The rule's id, such as `outside-account`.
+    pub rule: &'static str,
+    /// How bad it is, if it is so.
+    pub severity: Severity,
+    /// How sure it is that it is so.
+    pub confidence: Confidence,
+    /// What was found, in one sentence that names who.
+    pub title: String,
+    /// What causes it, such as `statement 2 (AllowVendor)` or `grant 0c23…`. Statements count from 0, as in the `policy_statements` table.
+    pub cause: String,
+    /// The cause itself as JSON: the statement as written, or the grant or fact as observed.
+    pub evidence: String,
+    /// What to do about it.
+    pub remediation: String,
+}

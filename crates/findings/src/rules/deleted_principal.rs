@@ -1,0 +1,24 @@
+use kms_insights_policy::{Effect, Standing};
+
+use super::RuleInfo;
+use crate::{Confidence, Finding, Severity, subject::Subject};
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    id: "deleted-principal",
+    title: "A deleted user or role is named",
+    severity: Severity::Medium,
+    documentation: "A statement names a principal by its unique id (`AIDA…` for a user, `AROA…` for a role), which is what AWS leaves of a name once the principal \
+        is deleted. The id stands for nobody, and stays so when a principal of the same name is made. Source: IAM User Guide, \"IAM identifiers\".\n\n\
+        Low in an Allow, which lets in nobody; medium in a Deny or `NotPrincipal`, which may no longer keep out, or spare, whom it was written for.",
+    remediation: "Remove the id; if the principal was made anew, write its ARN again.",
+    check,
+};
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for culprit in subject.culprits(|row| row.standing == Standing::Deleted) {
+        let protective = culprit.statement.effect == Effect::Deny || culprit.statement.principals.is_negated();
+        let severity = if protective { Severity::Medium } else { Severity::Low };
+        let title = format!("Deleted users or roles are named: {}", culprit.names());
+        findings.push(subject.statement_finding(&RULE, (severity, Confidence::Certain), title, &culprit));
+    }
+}

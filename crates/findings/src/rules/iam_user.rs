@@ -1,0 +1,21 @@
+use kms_insights_policy::Concern;
+
+use super::RuleInfo;
+use crate::{Confidence, Finding, Severity, subject::Subject};
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    id: "iam-user",
+    title: "An IAM user is allowed",
+    severity: Severity::Medium,
+    documentation: "A statement allows an IAM user by name. Users have long-lived access keys, which leak and outlive the people they were made for; roles do not. \
+        Source: IAM User Guide, \"Security best practices in IAM\".",
+    remediation: "Let people and programs assume a role, and name the role in the statement instead of the user.",
+    check,
+};
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for culprit in subject.culprits(|row| row.concerns.contains(&Concern::IamUser)) {
+        let title = format!("IAM users are allowed: {}", culprit.names());
+        findings.push(subject.statement_finding(&RULE, (Severity::Medium, Confidence::Certain), title, &culprit));
+    }
+}

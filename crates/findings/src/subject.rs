@@ -1,0 +1,162 @@
+//! One key under examination, and how rules say what they found in it.
+
+use kms_insights_model::{AccountId, KeyMetadata};
+use kms_insights_policy::{Fence, Narrowing, PolicyDocument, PolicyError, Reach, Statement, StatementPrincipal, narrowing};
+use serde_json::Value;
+
+use crate::{Confidence, Finding, KeyContext, RuleInfo, Severity, id::stable_id};
+
+/// The two policies that a key may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PolicyName {
+    /// `default`
+    Default,
+    /// `AWS_RAM`: of a key shared through AWS Resource Access Manager.
+    AwsRam,
+}
+
+impl PolicyName {
+    /// What precedes the statement in a cause: nothing for the policy that every key has.
+    pub(crate) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Default => "",
+            Self::AwsRam => "AWS_RAM policy, ",
+        }
+    }
+}
+
+/// A policy of the key as far as it could be read.
+pub(crate) struct ReadPolicy {
+    pub(crate) name: PolicyName,
+    pub(crate) document: Option<PolicyDocument>,
+    pub(crate) rows: Vec<StatementPrincipal>,
+    pub(crate) error: Option<PolicyError>,
+}
+
+/// A key under examination.
+pub(crate) struct Subject<'a> {
+    pub(crate) context: &'a KeyContext<'a>,
+    pub(crate) policies: [ReadPolicy; 2],
+}
+
+/// A statement and those of its principals that a rule is about; never without any.
+pub(crate) struct Culprit<'s> {
+    pub(crate) policy: &'s ReadPolicy,
+    pub(crate) statement: &'s Statement,
+    pub(crate) rows: Vec<&'s StatementPrincipal>,
+}
+
+impl<'a> Subject<'a> {
+    /// `DescribeKey`'s answer, where there is one.
+    pub(crate) fn metadata(&self) -> Option<&'a KeyMetadata> {
+        self.context.facts.metadata.observed()
+    }
+
+    /// Whether AWS manages the key, so that nobody can act on what its policy says.
+    pub(crate) fn is_aws_managed(&self) -> bool {
+        self.metadata().is_some_and(KeyMetadata::is_aws_managed)
+    }
+
+    /// Whether all these accounts are known to belong to the key's organization.
+    pub(crate) fn are_in_organization(&self, accounts: &[AccountId]) -> bool {
+        self.context.organization_accounts.is_some_and(|known| accounts.iter().all(|account| known.contains(account)))
+    }
+
+    /// The statements with a principal of which `test` holds, for keys whose policy the customer can change.
+    pub(crate) fn culprits(&self, test: impl Fn(&StatementPrincipal) -> bool) -> Vec<Culprit<'_>> {
+        let mut culprits: Vec<Culprit<'_>> = Vec::new();
+        if self.is_aws_managed() {
+            return culprits;
+        }
+        for policy in &self.policies {
+            for row in policy.rows.iter().filter(|row| test(row)) {
+                let statement = policy.document.as_ref().and_then(|document| document.statements.get(row.statement_index));
+                match (culprits.last_mut(), statement) {
+                    (Some(last), _) if last.policy.name == policy.name && last.statement.index == row.statement_index => last.rows.push(row),
+                    (_, Some(statement)) => culprits.push(Culprit { policy, statement, rows: vec![row] }),
+                    (_, None) => {}
+                }
+            }
+        }
+        culprits
+    }
+
+    /// A finding of `rule`.
+    pub(crate) fn finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, cause: String, evidence: String) -> Finding {
+        let (severity, confidence) = weight;
+        Finding {
+            id: stable_id(&self.context.facts.arn, rule.id, &cause),
+            rule: rule.id,
+            severity,
+            confidence,
+            title,
+            cause,
+            evidence,
+            remediation: rule.remediation.to_owned(),
+        }
+    }
+
+    /// A finding of `rule` about a statement.
+    pub(crate) fn statement_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, culprit: &Culprit<'_>) -> Finding {
+        self.finding(rule, weight, title, culprit.cause(), culprit.statement.text.to_string())
+    }
+
+    /// Why the conditions of the statement leave open whose request it is: what was weighed, for the reader.
+    pub(crate) fn weighed(&self, culprit: &Culprit<'_>) -> String {
+        let conditions = &culprit.statement.conditions;
+        let variables = culprit.policy.document.as_ref().is_some_and(PolicyDocument::has_variables);
+        let weighed: Vec<String> = conditions
+            .entries
+            .iter()
+            .map(|condition| match narrowing(condition, conditions, &self.context.facts.arn, variables) {
+                Narrowing::Nothing(reason) => format!("{} {} does not fence: {reason}", condition.operator, condition.key),
+                _ => format!("{} {} fences", condition.operator, condition.key),
+            })
+            .collect();
+        if weighed.is_empty() { String::new() } else { format!(" ({})", weighed.join("; ")) }
+    }
+
+    /// The fence of a statement.
+    pub(crate) fn fence(&self, culprit: &Culprit<'_>) -> Fence {
+        let variables = culprit.policy.document.as_ref().is_some_and(PolicyDocument::has_variables);
+        Fence::of(&culprit.statement.conditions, &self.context.facts.arn, variables)
+    }
+}
+
+impl Culprit<'_> {
+    /// The statement by its number and `Sid`.
+    pub(crate) fn cause(&self) -> String {
+        let prefix = self.policy.name.prefix();
+        let index = self.statement.index;
+        match &self.statement.sid {
+            Some(sid) => format!("{prefix}statement {index} ({})", sid.replace(char::is_control, "\u{fffd}")),
+            None => format!("{prefix}statement {index}"),
+        }
+    }
+
+    /// The principals by name, at most three of them.
+    pub(crate) fn names(&self) -> String {
+        const LIMIT: usize = 3;
+        let mut names: Vec<String> = self.rows.iter().take(LIMIT).map(|row| row.principal.replace(char::is_control, "\u{fffd}")).collect();
+        if self.rows.len() > LIMIT {
+            names.push(format!("{} more", self.rows.len() - LIMIT));
+        }
+        names.join(", ")
+    }
+
+    /// Certain where nothing but the principal decides, likely where the statement has conditions that may yet keep some out.
+    pub(crate) fn confidence(&self) -> Confidence {
+        if self.rows.iter().all(|row| row.reach == Reach::Unknown) {
+            Confidence::Possible
+        } else if self.statement.conditions.is_empty() {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        }
+    }
+}
+
+/// JSON text of a small value made here.
+pub(crate) fn json(value: &Value) -> String {
+    value.to_string()
+}

@@ -1,0 +1,93 @@
+//! A key of account 111122223333 in its plainest state, changed by a fixture.
+
+// Clippy takes the functions that tests call for product code.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use kms_insights_findings::{Finding, KeyAnalysis, KeyContext, analyze};
+use kms_insights_model::{AccountId, Fact, KeyFacts, LastUsage};
+use serde_json::{Value, json};
+
+/// The facts of one key, as a fixture describes them.
+pub(crate) struct Example {
+    facts: KeyFacts,
+    last_usage: Fact<LastUsage>,
+    organization_accounts: Option<BTreeSet<AccountId>>,
+}
+
+fn merge(into: &mut Value, change: &Value) {
+    match (into, change) {
+        (Value::Object(into), Value::Object(change)) => {
+            for (name, value) in change {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, change) => *into = change.clone(),
+    }
+}
+
+fn observed(value: &Value) -> Value {
+    json!({ "status": "observed", "value": value })
+}
+
+impl Example {
+    /// `policy`, `ram_policy` (objects), `policy_text`, `grants`, `last_usage`, `organization_accounts`, and `facts` merged over the key's.
+    pub(crate) fn new(fixture: &Value) -> Self {
+        let text = json!("{\"Version\":\"2012-10-17\",\"Statement\":[]}");
+        let mut facts = json!({
+            "arn": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            "observed_at": "2026-11-22T06:00:00Z",
+            "metadata": observed(&json!({
+                "created_at": "2025-01-01T00:00:00Z", "enabled": true, "description": "", "usage": "ENCRYPT_DECRYPT", "state": "Enabled", "origin": "AWS_KMS",
+                "manager": "CUSTOMER", "spec": "SYMMETRIC_DEFAULT", "encryption_algorithms": [], "encapsulation_algorithms": [], "signing_algorithms": [], "key_agreement_algorithms": [], "mac_algorithms": [],
+            })),
+            "aliases": observed(&json!([])),
+            "policy": observed(fixture.get("policy_text").unwrap_or(&text)),
+            "ram_policy": { "status": "not_applicable" },
+            "grants": observed(&json!([])),
+            "tags": observed(&json!([])),
+            "rotation": { "status": "not_applicable" },
+            "rotations": { "status": "not_applicable" },
+        });
+        for name in ["policy", "ram_policy"] {
+            if let Some(policy) = fixture.get(name) {
+                facts[name] = observed(&json!(policy.to_string()));
+            }
+        }
+        if let Some(Value::Array(grants)) = fixture.get("grants") {
+            let whole = |grant: &Value| {
+                let mut base = json!({ "constraints": { "encryption_context_subset": {}, "encryption_context_equals": {} } });
+                merge(&mut base, grant);
+                base
+            };
+            facts["grants"] = observed(&grants.iter().map(whole).collect());
+        }
+        if let Some(change) = fixture.get("facts") {
+            merge(&mut facts, change);
+        }
+        let last_usage = fixture.get("last_usage").map_or(Fact::NotApplicable, |usage| serde_json::from_value(observed(usage)).unwrap());
+        let organization_accounts = fixture.get("organization_accounts").map(|accounts| serde_json::from_value(accounts.clone()).unwrap());
+        Self { facts: serde_json::from_value(facts).unwrap(), last_usage, organization_accounts }
+    }
+
+    /// What the rules say of the key on 2026-11-22.
+    pub(crate) fn analyze(&self) -> KeyAnalysis {
+        analyze(&KeyContext {
+            facts: &self.facts,
+            last_usage: &self.last_usage,
+            now: "2026-11-22T06:00:00Z".parse().unwrap(),
+            organization_accounts: self.organization_accounts.as_ref(),
+        })
+    }
+}
+
+/// The one finding of `rule` on the key that the fixture describes.
+pub(crate) fn finding(fixture: &Value, rule: &str) -> Finding {
+    let analysis = Example::new(fixture).analyze();
+    let mut found = analysis.findings.into_iter().filter(|finding| finding.rule == rule);
+    match (found.next(), found.next()) {
+        (Some(finding), None) => finding,
+        (first, second) => panic!("one finding of {rule}: {first:?} {second:?}"),
+    }
+}

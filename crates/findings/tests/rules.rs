@@ -1,0 +1,170 @@
+//! Every rule: registered, documented, with a fixture on which it fires and one on which it does not; and what findings say and weigh.
+
+// Clippy takes the functions that tests call for product code.
+#![allow(clippy::unwrap_used)]
+
+mod key;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use key::{Example, finding};
+use kms_insights_findings::{Confidence, RULES, Severity, markdown};
+use serde_json::json;
+
+fn crate_file(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+#[test]
+fn every_rule_file_is_registered_under_its_name_and_documented() {
+    let files: BTreeSet<String> = fs::read_dir(crate_file("src/rules"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(".rs").filter(|&stem| stem != "mod").map(|stem| stem.replace('_', "-")))
+        .collect();
+    let registered: BTreeSet<String> = RULES.iter().map(|rule| rule.id.to_owned()).collect();
+    assert_eq!(files, registered);
+    assert_eq!(registered.len(), RULES.len(), "each rule once");
+    for rule in RULES {
+        assert!(rule.documentation.len() > 100 && rule.title.len() > 10 && rule.remediation.ends_with('.'), "{}", rule.id);
+    }
+}
+
+#[test]
+fn every_rule_fires_on_its_fixture_and_is_silent_on_the_other() {
+    for rule in RULES {
+        let analyze = |case: &str| {
+            let path = crate_file(&format!("fixtures/{}.{case}.json", rule.id));
+            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            Example::new(&serde_json::from_str(&text).unwrap()).analyze()
+        };
+        let fired = analyze("fires");
+        let found = fired.findings.iter().find(|finding| finding.rule == rule.id).unwrap_or_else(|| panic!("{} does not fire", rule.id));
+        assert!(found.severity <= rule.severity, "{}: no finding is worse than its rule says", rule.id);
+        assert!(!found.title.is_empty() && !found.cause.is_empty() && found.id.len() == 16, "{found:?}");
+        assert!(serde_json::from_str::<serde_json::Value>(&found.evidence).is_ok(), "evidence is JSON: {found:?}");
+        assert!(analyze("silent").findings.iter().all(|finding| finding.rule != rule.id), "{} fires on its silent fixture", rule.id);
+    }
+    let fixtures = fs::read_dir(crate_file("fixtures")).unwrap().count();
+    assert_eq!(fixtures, 2 * RULES.len(), "a fixture without a rule");
+}
+
+#[test]
+fn the_documentation_is_generated_from_the_rules() {
+    let path = crate_file("../../docs/findings.md");
+    if std::env::var_os("KMS_INSIGHTS_REGENERATE").is_some_and(|value| value == "1") {
+        fs::write(&path, markdown()).unwrap();
+    }
+    let current = fs::read_to_string(&path).unwrap_or_default();
+    assert!(current == markdown(), "docs/findings.md is stale: run this test with KMS_INSIGHTS_REGENERATE=1");
+}
+
+fn statement(principal: &serde_json::Value, condition: &serde_json::Value) -> serde_json::Value {
+    json!({ "policy": { "Version": "2012-10-17", "Statement": { "Sid": "S", "Effect": "Allow", "Principal": principal, "Action": "kms:Decrypt", "Resource": "*", "Condition": condition } } })
+}
+
+#[test]
+fn public_is_critical_and_certain_only_without_conditions() {
+    let open = finding(&statement(&json!("*"), &json!({})), "public");
+    assert_eq!((open.severity, open.confidence), (Severity::Critical, Confidence::Certain));
+    assert_eq!(open.cause, "statement 0 (S)");
+    let via = finding(&statement(&json!("*"), &json!({ "StringEquals": { "kms:ViaService": "s3.us-east-1.amazonaws.com" } })), "public");
+    assert_eq!((via.severity, via.confidence), (Severity::High, Confidence::Likely));
+    assert!(via.title.contains("kms:ViaService does not fence: it names a service"), "{}", via.title);
+    let context = finding(&statement(&json!("*"), &json!({ "StringEquals": { "kms:EncryptionContext:app": "x" } })), "public");
+    assert_eq!((context.severity, context.confidence), (Severity::High, Confidence::Possible));
+}
+
+#[test]
+fn what_is_public_is_not_also_outside_the_account() {
+    let analysis = Example::new(&statement(&json!("*"), &json!({}))).analyze();
+    let rules: Vec<&str> = analysis.findings.iter().map(|finding| finding.rule).collect();
+    assert_eq!(rules, ["public"]);
+}
+
+#[test]
+fn the_organization_lowers_severity_and_nothing_else() {
+    let vendor = json!({ "AWS": "444455556666" });
+    let mut example = statement(&vendor, &json!({}));
+    assert_eq!(finding(&example, "outside-account").severity, Severity::High);
+    example["organization_accounts"] = json!(["111122223333"]);
+    assert_eq!(finding(&example, "outside-account").severity, Severity::High);
+    example["organization_accounts"] = json!(["111122223333", "444455556666"]);
+    let inside = finding(&example, "outside-account");
+    assert_eq!((inside.severity, inside.confidence), (Severity::Medium, Confidence::Certain));
+
+    let fenced = finding(&statement(&json!("*"), &json!({ "StringEquals": { "aws:PrincipalOrgID": "o-example" } })), "outside-account");
+    assert_eq!((fenced.severity, fenced.confidence), (Severity::Medium, Confidence::Likely));
+
+    let canonical = finding(&statement(&json!({ "CanonicalUser": "79a5" }), &json!({})), "outside-account");
+    assert_eq!((canonical.severity, canonical.confidence), (Severity::High, Confidence::Possible));
+
+    let grant = json!({ "grants": [{ "id": "g", "grantee_principal": "arn:aws:iam::444455556666:role/r", "operations": ["Decrypt"] }], "organization_accounts": ["444455556666"] });
+    assert_eq!(finding(&grant, "grant-outside-account").severity, Severity::Medium);
+}
+
+#[test]
+fn one_statement_of_many_principals_is_one_finding_and_names_three() {
+    let roles: Vec<String> = (0..20).map(|number| format!("arn:aws:iam::444455556666:role/r{number}")).collect();
+    let analysis = Example::new(&statement(&json!({ "AWS": roles }), &json!({}))).analyze();
+    assert_eq!(analysis.statements.len(), 20);
+    assert_eq!(analysis.findings.len(), 1);
+    assert!(analysis.findings[0].title.ends_with("role/r2, 17 more"), "{}", analysis.findings[0].title);
+}
+
+#[test]
+fn a_policy_that_cannot_be_understood_is_a_finding_and_never_fine() {
+    let analysis = Example::new(&json!({ "policy_text": "{\"Statement\": [{\"Effect\": \"Allow\"}]}" })).analyze();
+    assert_eq!(analysis.policy_error.as_deref(), Some("statement 0: Principal or NotPrincipal is missing"));
+    assert_eq!(analysis.findings.len(), 1);
+    assert_eq!((analysis.findings[0].severity, analysis.findings[0].confidence), (Severity::High, Confidence::Certain));
+    assert_eq!(analysis.findings[0].rule, "policy-unreadable");
+}
+
+#[test]
+fn both_policies_of_a_shared_key_count() {
+    let mut example = statement(&json!({ "AWS": "arn:aws:iam::111122223333:user/a" }), &json!({}));
+    example["ram_policy"] = json!({ "Statement": [{ "Effect": "Allow", "Principal": { "AWS": "444455556666" }, "Action": "kms:Decrypt", "Resource": "*" }] });
+    let analysis = Example::new(&example).analyze();
+    assert_eq!((analysis.statements.len(), analysis.ram_statements.len()), (1, 1));
+    assert_eq!(kms_insights_policy::join_labels(&analysis.concerns), "Principal is account;Access provided to IAM user;External account");
+    let outside = analysis.findings.iter().find(|finding| finding.rule == "outside-account").unwrap();
+    assert_eq!(outside.cause, "AWS_RAM policy, statement 0");
+    assert_eq!(analysis.findings[0].rule, "outside-account", "the worst first");
+}
+
+#[test]
+fn aws_managed_keys_yield_no_findings_about_what_their_policy_says() {
+    let mut example = statement(&json!({ "AWS": ["*", "111122223333", "AIDACKCEVSQ6C2EXAMPLE"] }), &json!({}));
+    example["facts"] = json!({ "metadata": { "value": { "manager": "AWS" } } });
+    let analysis = Example::new(&example).analyze();
+    assert_eq!(analysis.findings, []);
+    assert_eq!(analysis.statements.len(), 3);
+}
+
+#[test]
+fn lacking_metadata_does_not_silence_the_policy() {
+    let mut example = statement(&json!("*"), &json!({}));
+    example["facts"] = json!({ "metadata": { "status": "failed", "value": { "action": "kms:DescribeKey", "code": "timeout", "message": "" } } });
+    assert_eq!(finding(&example, "public").severity, Severity::Critical);
+}
+
+#[test]
+fn expired_material_and_near_deletion_weigh_more() {
+    let state = |value: serde_json::Value| json!({ "facts": { "metadata": { "value": value } } });
+    for (valid_to, severity) in [("2026-11-21T00:00:00Z", Severity::High), ("2026-11-29T00:00:00Z", Severity::High), ("2026-12-10T00:00:00Z", Severity::Medium)]
+    {
+        assert_eq!(finding(&state(json!({ "valid_to": valid_to })), "material-expiring").severity, severity, "{valid_to}");
+    }
+    let replica = finding(&state(json!({ "state": "PendingReplicaDeletion" })), "pending-deletion");
+    assert_eq!((replica.severity, replica.title.as_str()), (Severity::Medium, "The key will be deleted once its replicas are gone"));
+    let due = finding(&state(json!({ "state": "PendingDeletion", "deletion_date": "2026-12-20T00:00:00Z" })), "pending-deletion");
+    assert_eq!((due.severity, due.title.as_str()), (Severity::Medium, "The key will be deleted on 2026-12-20"));
+}
+
+#[test]
+fn a_key_made_today_is_only_possibly_never_used() {
+    let unused = |created: &str| json!({ "last_usage": { "tracking_started_at": "2026-04-23T00:00:00Z", "key_created_at": created } });
+    assert_eq!(finding(&unused("2026-11-22T05:00:00Z"), "never-used").confidence, Confidence::Possible);
+    assert_eq!(finding(&unused("2026-05-01T00:00:00Z"), "never-used").confidence, Confidence::Likely);
+}

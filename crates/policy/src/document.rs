@@ -1,0 +1,164 @@
+//! A key policy as parsed: every element in AWS's own terms, and its text beside it.
+
+use std::sync::Arc;
+
+use crate::{Conditions, Principal};
+
+/// A key policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyDocument {
+    /// `Version`, whatever it says: `2012-10-17`, `2008-10-17`, or something newer.
+    pub version: Option<String>,
+    /// `Id`
+    pub id: Option<String>,
+    /// `Statement`; a single object is a list of one.
+    pub statements: Vec<Statement>,
+    /// Elements that this version does not know.
+    pub unknown: Vec<UnknownElement>,
+}
+
+impl PolicyDocument {
+    /// Whether `${…}` in a value is a policy variable. In version `2008-10-17`, which is also what a document without `Version` has, it is plain text.
+    ///
+    /// Source: IAM User Guide, "IAM JSON policy elements: Variables and tags".
+    pub fn has_variables(&self) -> bool {
+        self.version.as_deref().is_some_and(|version| version != "2008-10-17")
+    }
+}
+
+/// An element that this version does not know, kept as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownElement {
+    /// Its name.
+    pub name: String,
+    /// Its value's JSON text.
+    pub text: String,
+}
+
+/// `Effect`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Effect {
+    /// `Allow`
+    Allow,
+    /// `Deny`
+    Deny,
+}
+
+impl Effect {
+    /// AWS's spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        }
+    }
+}
+
+impl std::fmt::Display for Effect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// `Principal` or `NotPrincipal`; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principals {
+    /// `Principal`: these.
+    Only(Vec<Principal>),
+    /// `NotPrincipal`: everyone but these.
+    Except(Vec<Principal>),
+}
+
+impl Principals {
+    /// The principals that the element lists, whichever it is.
+    pub fn listed(&self) -> &[Principal] {
+        match self {
+            Self::Only(listed) | Self::Except(listed) => listed,
+        }
+    }
+
+    /// Whether the element is `NotPrincipal`.
+    pub const fn is_negated(&self) -> bool {
+        matches!(self, Self::Except(_))
+    }
+}
+
+/// `Action` or `NotAction`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actions {
+    /// `Action`: patterns of what the statement is about.
+    Only(Arc<[String]>),
+    /// `NotAction`: everything but these patterns.
+    Except(Arc<[String]>),
+    /// Neither: the statement has no effect.
+    Absent,
+}
+
+impl Actions {
+    /// The patterns that the element lists, whichever it is.
+    pub fn listed(&self) -> Arc<[String]> {
+        match self {
+            Self::Only(patterns) | Self::Except(patterns) => Arc::clone(patterns),
+            Self::Absent => Arc::default(),
+        }
+    }
+
+    /// Whether the element is `NotAction`.
+    pub const fn is_negated(&self) -> bool {
+        matches!(self, Self::Except(_))
+    }
+}
+
+/// `Resource` or `NotResource`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resources {
+    /// `Resource`: in a key policy, `*` is the key that carries the policy.
+    Only(Vec<String>),
+    /// `NotResource`
+    Except(Vec<String>),
+    /// Neither: the statement has no effect.
+    Absent,
+}
+
+/// One statement of a key policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Its place in the policy, counted from 0.
+    pub index: usize,
+    /// `Sid`
+    pub sid: Option<Arc<str>>,
+    /// `Effect`
+    pub effect: Effect,
+    /// `Principal` or `NotPrincipal`
+    pub principals: Principals,
+    /// `Action` or `NotAction`
+    pub actions: Actions,
+    /// `Resource` or `NotResource`
+    pub resources: Resources,
+    /// `Condition`
+    pub conditions: Conditions,
+    /// Elements that this version does not know.
+    pub unknown: Vec<UnknownElement>,
+    /// The statement's JSON, byte for byte as written.
+    pub text: Arc<str>,
+}
+
+impl Statement {
+    /// Whether the statement can have any effect on the key that carries it: it has actions and a resource.
+    ///
+    /// A `Resource` that names something else than this key is not held against the statement: KMS documents that the resource of a key policy is always the
+    /// key, so the wider reading stands. Source: AWS KMS Developer Guide, "Key policies: Elements", which says that a statement without either has no effect.
+    pub fn has_effect(&self) -> bool {
+        let acts = match &self.actions {
+            Actions::Only(patterns) => patterns.iter().any(|pattern| crate::action::may_be_kms(pattern)),
+            Actions::Except(_) => true,
+            Actions::Absent => false,
+        };
+        let on_something = match &self.resources {
+            Resources::Only(patterns) => !patterns.is_empty(),
+            Resources::Except(patterns) => !patterns.iter().any(|pattern| pattern == "*"),
+            Resources::Absent => false,
+        };
+        acts && on_something
+    }
+}
