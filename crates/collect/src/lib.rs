@@ -27,4 +27,4 @@ pub use call::{RetryPolicy, Stop};
 pub use event::{Event, Observer};
 pub use options::{LastUsageBudget, Options};
 pub use run::{CollectError, RunOutcome, collect};
-pub use sink::{Prior, PriorAccount, Sink, SinkError};
+pub use sink::{KnownKey, Prior, PriorAccount, Sink, SinkError};

@@ -45,7 +45,9 @@ pub struct Plan {
     pub caller: Caller,
     /// The organization, where there is one and the caller may know it.
     pub organization: Option<OrganizationId>,
-    /// Every account, in the order of its id.
+    /// All accounts of the organization, selected or not; `None` where they could not be listed or there is no organization.
+    pub organization_accounts: Option<BTreeSet<AccountId>>,
+    /// Every account to be read or told of, in the order of its id.
     pub accounts: Vec<PlannedAccount>,
 }
 
@@ -118,6 +120,7 @@ pub(crate) async fn plan<C: Cloud>(
         Err(failure) => return Err(PlanError::Accounts(failure)),
     };
 
+    let organization_accounts: Option<BTreeSet<AccountId>> = (!listed.is_empty()).then(|| listed.keys().copied().collect());
     let mut chosen: BTreeSet<AccountId> = if !selection.accounts.is_empty() {
         selection.accounts.clone()
     } else if listed.is_empty() {
@@ -146,7 +149,7 @@ pub(crate) async fn plan<C: Cloud>(
             PlannedAccount { way: way(&account, caller.account), account }
         })
         .collect();
-    Ok(Plan { caller, organization: id, accounts })
+    Ok(Plan { caller, organization: id, organization_accounts, accounts })
 }
 
 /// How to get into an account, or why it is a row only.

@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt};
 use kms_insights_model::{AccountId, Alias, ApiAction, CustomKeyStore, Fact, Failure, KeyArn, KeyFacts, KeyId, KeyMetadata, Region, StagedRecord, UnitRecord};
 
 use crate::{
-    Event, Observer, Options, Sink, SinkError,
+    Event, KnownKey, Observer, Options, Sink, SinkError,
     call::{Requests, Until},
     cloud::{AliasEntry, KmsReader},
     key::{KeyBuckets, KeyReading},
@@ -34,12 +34,22 @@ pub(crate) struct RegionReading<'a, K, S> {
     pub(crate) usage: UsageQueue,
 }
 
+/// What became of one listed key.
+enum ReadKey {
+    /// An AWS managed key that the run leaves out.
+    LeftOut,
+    /// An earlier attempt stored it whole.
+    Complete(KeyArn),
+    /// Read now.
+    Read(Box<KeyFacts>),
+}
+
 /// Aliases by the key they point at, or why the listing did not come to its end.
 type Aliases = Result<HashMap<KeyId, Vec<Alias>>, Failure>;
 
 impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
     /// Reads what `known` and `unit` lack. Returns how many keys there are rows for.
-    pub(crate) async fn read(self, mut known: HashMap<KeyId, KeyFacts>, unit: Option<UnitRecord>) -> Result<u64, SinkError> {
+    pub(crate) async fn read(self, mut known: HashMap<KeyId, KnownKey>, unit: Option<UnitRecord>) -> Result<u64, SinkError> {
         let share = self.options.quota_share;
         let buckets = KeyBuckets::new(share);
         let reading = KeyReading {
@@ -72,7 +82,7 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
                     listed += keys.len() as u64;
                     keys
                 };
-                let new: Vec<(KeyId, Option<KeyFacts>)> =
+                let new: Vec<(KeyId, Option<KnownKey>)> =
                     batch.into_iter().filter(|key| seen.insert(key.clone())).map(|key| (known.remove(&key), key)).map(|(facts, key)| (key, facts)).collect();
                 if !new.is_empty() {
                     (self.observer)(Event::KeysListed { account: self.account, region: self.region.clone(), keys: new.len() });
@@ -93,37 +103,39 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
     async fn read_keys(
         &self,
         reading: &KeyReading<'_, K>,
-        keys: Vec<(KeyId, Option<KeyFacts>)>,
+        keys: Vec<(KeyId, Option<KnownKey>)>,
         aliases: &(impl Future<Output = Arc<Aliases>> + Clone),
     ) -> Result<u64, SinkError> {
         let mut rows = 0;
         let mut read = std::pin::pin!(
             futures::stream::iter(keys).map(|(key, known)| self.read_key(reading, key, known, aliases.clone())).buffer_unordered(KEYS_UNDER_WAY)
         );
-        while let Some((facts, is_new)) = read.next().await {
-            let Some(facts) = facts else { continue };
-            rows += 1;
-            self.usage.push(facts.arn.clone(), facts.metadata.observed().is_some_and(KeyMetadata::is_aws_managed));
-            (self.observer)(Event::KeyRead { account: self.account, region: self.region.clone(), facts_lacking: facts.failures().count() });
-            if is_new {
-                self.sink.record(StagedRecord::Key(Box::new(facts))).await?;
+        while let Some(key) = read.next().await {
+            let (account, region) = (self.account, self.region.clone());
+            match key {
+                ReadKey::LeftOut => continue,
+                ReadKey::Complete(arn) => {
+                    self.usage.push(arn, false);
+                    (self.observer)(Event::KeyRead { account, region, facts_lacking: 0 });
+                }
+                ReadKey::Read(facts) => {
+                    self.usage.push(facts.arn.clone(), facts.metadata.observed().is_some_and(KeyMetadata::is_aws_managed));
+                    (self.observer)(Event::KeyRead { account, region, facts_lacking: facts.failures().count() });
+                    self.sink.record(StagedRecord::Key(facts)).await?;
+                }
             }
+            rows += 1;
         }
         Ok(rows)
     }
 
-    /// One key, and whether its facts are new: what an earlier attempt stored whole is not stored again.
-    async fn read_key(
-        &self,
-        reading: &KeyReading<'_, K>,
-        key: KeyId,
-        known: Option<KeyFacts>,
-        aliases: impl Future<Output = Arc<Aliases>>,
-    ) -> (Option<KeyFacts>, bool) {
-        if let Some(facts) = known.as_ref().filter(|facts| facts.is_complete()) {
-            return (Some(facts.clone()), false);
-        }
+    async fn read_key(&self, reading: &KeyReading<'_, K>, key: KeyId, known: Option<KnownKey>, aliases: impl Future<Output = Arc<Aliases>>) -> ReadKey {
         let arn = KeyArn::new(self.account, self.region.clone(), key.clone());
+        let known = match known {
+            Some(KnownKey::Complete) => return ReadKey::Complete(arn),
+            Some(KnownKey::Lacking(facts)) => Some(*facts),
+            None => None,
+        };
         let known_aliases = known.as_ref().map(|facts| facts.aliases.clone()).filter(|fact| !fact.is_lacking());
         let aliases = async {
             if let Some(aliases) = known_aliases {
@@ -134,7 +146,7 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
                 Err(failure) => Fact::lacking(failure.clone()),
             }
         };
-        (reading.read(arn, aliases, known).await, true)
+        reading.read(arn, aliases, known).await.map_or(ReadKey::LeftOut, |facts| ReadKey::Read(Box::new(facts)))
     }
 
     async fn aliases(&self, share: f64) -> Aliases {

@@ -46,20 +46,19 @@ impl From<SinkError> for CollectError {
 }
 
 /// Plans and reads. `planned` is told the plan before anything is read, so that what was planned is stored even if the run is killed.
-pub async fn collect<C, S, P, F>(
+pub async fn collect<C, S, P>(
     cloud: Arc<C>,
     options: Options,
     sink: Arc<S>,
     prior: Arc<P>,
     observer: Observer,
     stop: Stop,
-    planned: impl FnOnce(Plan) -> F,
+    planned: impl AsyncFnOnce(Plan) -> Result<(), SinkError>,
 ) -> Result<RunOutcome, CollectError>
 where
     C: Cloud,
     S: Sink,
     P: Prior,
-    F: Future<Output = Result<(), SinkError>>,
 {
     let options = Arc::new(options);
     let requests = Requests::new(options.retry, options.max_requests, stop.clone());

@@ -13,6 +13,15 @@ pub trait Sink: Send + Sync + 'static {
     fn record(&self, record: StagedRecord) -> impl Future<Output = Result<(), SinkError>> + Send;
 }
 
+/// What an earlier attempt stored about one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownKey {
+    /// Every fact that applies was observed: the key need not be read again.
+    Complete,
+    /// Some fact lacks; here are the others.
+    Lacking(Box<KeyFacts>),
+}
+
 /// What an earlier attempt at the same run stored about one account.
 #[derive(Debug, Default)]
 pub struct PriorAccount {
@@ -21,7 +30,7 @@ pub struct PriorAccount {
     /// The Regions whose reading came to an end.
     pub units: HashMap<Region, UnitRecord>,
     /// The keys that were read, whole or in part, by Region.
-    pub keys: HashMap<Region, HashMap<KeyId, KeyFacts>>,
+    pub keys: HashMap<Region, HashMap<KeyId, KnownKey>>,
     /// The last usages that were read or given up.
     pub usages: HashMap<Region, HashMap<KeyId, Fact<LastUsage>>>,
 }
@@ -34,9 +43,10 @@ impl PriorAccount {
             let unit_complete =
                 self.units.get(region).is_some_and(|unit| unit.key_listing.is_none() && unit.alias_listing.is_none() && !unit.custom_key_stores.is_lacking());
             let usages = self.usages.get(region);
-            let key_complete =
-                |key: &KeyId, facts: &KeyFacts| facts.is_complete() && usages.and_then(|usages| usages.get(key)).is_some_and(|usage| !usage.is_lacking());
-            unit_complete && self.keys.get(region).is_none_or(|keys| keys.iter().all(|(key, facts)| key_complete(key, facts)))
+            let key_complete = |key: &KeyId, known: &KnownKey| {
+                *known == KnownKey::Complete && usages.and_then(|usages| usages.get(key)).is_some_and(|usage| !usage.is_lacking())
+            };
+            unit_complete && self.keys.get(region).is_none_or(|keys| keys.iter().all(|(key, known)| key_complete(key, known)))
         }) && !record.account.ou_path.is_lacking()
     }
 }

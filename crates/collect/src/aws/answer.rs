@@ -124,7 +124,22 @@ pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError { code: ErrorCode::InvalidResponse, aws_code: None, message: message.into() }
 }
 
-/// A time of the SDK, to the millisecond; a time beyond the calendar is no time.
+/// A time of the SDK, to the nearest millisecond; a time beyond the calendar is no time.
+///
+/// AWS writes `1795327380.123`, which as a binary fraction is a little less or more: cut off instead of rounded, every other time would be a millisecond early.
 pub(crate) fn timestamp(time: &aws_smithy_types::DateTime) -> Option<Timestamp> {
-    time.to_millis().ok().and_then(Timestamp::from_timestamp_millis)
+    let millis = time.secs().checked_mul(1000)?.checked_add((i64::from(time.subsec_nanos()) + 500_000) / 1_000_000)?;
+    Timestamp::from_timestamp_millis(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rounded_to_the_millisecond_that_aws_wrote() {
+        let time = aws_smithy_types::DateTime::from_secs_f64(1_795_327_380.123);
+        assert_eq!(timestamp(&time).unwrap().timestamp_millis(), 1_795_327_380_123);
+        assert_eq!(timestamp(&aws_smithy_types::DateTime::from_secs(i64::MAX)), None);
+    }
 }

@@ -47,7 +47,18 @@ pub fn http_client() -> SharedHttpClient {
 /// to wait for its place in the quota.
 pub async fn load_config(attempt_timeout: std::time::Duration) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5).min(attempt_timeout)).build();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).retry_config(RetryConfig::disabled()).timeout_config(timeouts).load().await
+    from_environment().retry_config(RetryConfig::disabled()).timeout_config(timeouts).load().await
+}
+
+/// The same for a lake on S3, where nobody counts requests: the SDK retries by itself.
+pub async fn load_storage_config() -> SdkConfig {
+    from_environment().retry_config(RetryConfig::standard().with_max_attempts(6)).load().await
+}
+
+fn from_environment() -> aws_config::ConfigLoader {
+    // Organizations and STS need some Region to sign for; where none is configured, the commercial partition's first.
+    let region = aws_config::meta::region::RegionProviderChain::default_provider().or_else("us-east-1");
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).region(region)
 }
 
 /// What AWS is asked with.
