@@ -1,0 +1,191 @@
+//! `kms-insights collect`.
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use clap::{Args, ValueEnum};
+use kms_insights_collect::{
+    LastUsageBudget, Options, RetryPolicy, Stop,
+    aws::{self, AwsCloud, MemberRole},
+    plan::AccountSelection,
+};
+use kms_insights_lake::{Lake, tables};
+use kms_insights_model::{AccountId, Region, RunId};
+
+use crate::{
+    exit::{Exit, Trouble},
+    lake::LakeArguments,
+    pipeline::{self, Resume},
+    progress::Style,
+    settings::Settings,
+    summary,
+};
+
+/// The role's name where nothing else is said.
+pub(crate) const DEFAULT_ROLE: &str = "kms-insights-reader";
+
+/// What `collect` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CollectArguments {
+    #[command(flatten)]
+    lake: LakeArguments,
+    /// Only these accounts, whether or not Organizations lists them
+    #[arg(long, env = "KMS_INSIGHTS_ACCOUNTS", value_delimiter = ',', value_name = "ID,…")]
+    accounts: Option<Vec<String>>,
+    /// Only accounts in these organizational units or below: ids (ou-…) or paths (/Workloads/Prod)
+    #[arg(long, env = "KMS_INSIGHTS_OU", value_delimiter = ',', value_name = "OU,…")]
+    ou: Option<Vec<String>>,
+    /// Only these Regions, instead of those enabled for each account
+    #[arg(long, env = "KMS_INSIGHTS_REGIONS", value_delimiter = ',', value_name = "REGION,…")]
+    regions: Option<Vec<String>>,
+    /// The role to assume in each account, with its path if it has one [default: kms-insights-reader]
+    #[arg(long, env = "KMS_INSIGHTS_ROLE_NAME", value_name = "NAME")]
+    role_name: Option<String>,
+    /// The external id that the role's trust policy asks for
+    #[arg(long, env = "KMS_INSIGHTS_EXTERNAL_ID", value_name = "ID", hide_env_values = true)]
+    external_id: Option<String>,
+    /// How many accounts are read at once [default: 10]
+    #[arg(long, env = "KMS_INSIGHTS_CONCURRENCY", value_name = "N")]
+    concurrency: Option<NonZeroUsize>,
+    /// Leave out AWS managed keys
+    #[arg(long)]
+    customer_managed_only: bool,
+    /// How long to read last usages in each account and Region, at five a second: 10m, 2h, 0s for none [default: no bound]
+    #[arg(long, env = "KMS_INSIGHTS_LAST_USAGE_BUDGET", value_name = "DURATION")]
+    last_usage_budget: Option<String>,
+    /// The share of AWS's request quotas to use: 0.5 leaves half to others, more than 1 is for quotas that AWS raised [default: 1]
+    #[arg(long, env = "KMS_INSIGHTS_QUOTA_SHARE", value_name = "SHARE")]
+    quota_share: Option<f64>,
+    /// How many requests may be under way at once
+    #[arg(long, default_value = "512", value_name = "N")]
+    max_requests: NonZeroUsize,
+    /// How long one attempt at a request may take
+    #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
+    request_timeout: Duration,
+    /// How long the reading of one account may take, last usage apart
+    #[arg(long, default_value = "4h", value_parser = duration, value_name = "DURATION")]
+    account_deadline: Duration,
+    /// Go on with a run that was stopped or is partial, reading only what lacks; without a value, list such runs
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["accounts", "ou", "regions", "customer_managed_only"])]
+    resume: Option<String>,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+    /// The form of the closing summary on stdout; json also makes the progress on stderr JSON lines
+    #[arg(long, value_enum, default_value = "human")]
+    format: SummaryFormat,
+}
+
+/// The form of a summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    /// For people.
+    Human,
+    /// For programs: one object.
+    Json,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error} (examples: 90s, 10m, 2h)"))
+}
+
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(flag: &str, texts: &[String]) -> Result<Vec<T>, Trouble> {
+    texts.iter().map(|text| text.trim().parse().map_err(|error| Trouble::usage(format_args!("{flag}: {error}")))).collect()
+}
+
+impl CollectArguments {
+    fn options(&self, settings: &Settings) -> Result<Options, Trouble> {
+        let list = |flag: Option<&Vec<String>>, setting: Option<&Vec<String>>| flag.or(setting).cloned().unwrap_or_default();
+        let accounts: Vec<AccountId> = parsed("--accounts", &list(self.accounts.as_ref(), settings.accounts.as_ref()))?;
+        let regions: Vec<Region> = parsed("--regions", &list(self.regions.as_ref(), settings.regions.as_ref()))?;
+        let last_usage = match self.last_usage_budget.as_ref().or(settings.last_usage_budget.as_ref()) {
+            None => LastUsageBudget::Unlimited,
+            Some(text) => LastUsageBudget::PerRegion(duration(text).map_err(|error| Trouble::usage(format_args!("--last-usage-budget {text:?}: {error}")))?),
+        };
+        let quota_share = self.quota_share.or(settings.quota_share).unwrap_or(1.0);
+        if !(quota_share > 0.0 && quota_share <= 100_000.0) {
+            return Err(Trouble::usage(format_args!("--quota-share {quota_share}: must be more than 0 and at most 100000")));
+        }
+        Ok(Options {
+            selection: AccountSelection { accounts: accounts.into_iter().collect(), organizational_units: list(self.ou.as_ref(), settings.ou.as_ref()) },
+            regions: (!regions.is_empty()).then_some(regions),
+            concurrency: self.concurrency.or(settings.concurrency).unwrap_or(const { NonZeroUsize::new(10).unwrap() }),
+            customer_managed_only: self.customer_managed_only || settings.customer_managed_only.unwrap_or(false),
+            last_usage,
+            quota_share,
+            max_requests: self.max_requests,
+            retry: RetryPolicy { attempt_timeout: self.request_timeout, ..RetryPolicy::default() },
+            account_deadline: Some(self.account_deadline),
+        })
+    }
+
+    fn role(&self, settings: &Settings) -> MemberRole {
+        MemberRole {
+            name: self.role_name.clone().or_else(|| settings.role_name.clone()).unwrap_or_else(|| DEFAULT_ROLE.to_owned()),
+            external_id: self.external_id.clone().or_else(|| settings.external_id.clone()),
+            session_name: "kms-insights".to_owned(),
+            session_seconds: 3600,
+        }
+    }
+
+    async fn resume(&self, lake: &Lake) -> Result<Option<Resume>, Trouble> {
+        let Some(run) = &self.resume else { return Ok(None) };
+        let staged = lake.staged_runs().await.map_err(|error| crate::lake::trouble(&error))?;
+        if run.is_empty() {
+            return Err(summary::resumable(&staged));
+        }
+        let id: RunId = run.parse().map_err(|error| Trouble::usage(format_args!("--resume: {error}")))?;
+        let found = staged.into_iter().find(|staged| staged.info.run_id == id);
+        let staged = found.ok_or_else(|| {
+            Trouble::usage(format_args!("--resume: the lake has no run {id} that could be resumed"))
+                .next("`kms-insights collect --resume` without a value lists those it has")
+        })?;
+        Ok(Some(if staged.published { Resume::Published(staged.info) } else { Resume::Unpublished(staged.info) }))
+    }
+}
+
+/// Collects, analyzes, publishes, and sums up.
+pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Result<Exit, Trouble> {
+    let mut options = arguments.options(&settings)?;
+    let role = arguments.role(&settings);
+    let lake = arguments.lake.open_or_create(&settings).await?;
+    let resume = arguments.resume(&lake).await?;
+    if let Some(resume) = &resume {
+        pipeline::take_over(&mut options, resume);
+    }
+    let config = aws::load_config(options.retry.attempt_timeout).await;
+    let cloud = Arc::new(AwsCloud::new(config, role, &tables::required_actions()));
+    let stop = Stop::default();
+    stop_on_signal(stop.clone());
+    let json = arguments.format == SummaryFormat::Json;
+    let observer = Style::fitting(json, arguments.quiet).observer();
+    let published = pipeline::collect_and_publish(cloud, options, &lake, resume, observer, stop).await?;
+    summary::print(&published, &lake, arguments.format)?;
+    Ok(summary::exit(&published))
+}
+
+/// The first Ctrl-C (or SIGTERM) ends the run cleanly, a second one at once.
+fn stop_on_signal(stop: Stop) {
+    tokio::spawn(async move {
+        signal().await;
+        stop.stop();
+        eprintln!("stopping: what was read is kept; once more to end at once");
+        signal().await;
+        std::process::exit(130);
+    });
+}
+
+pub(crate) async fn signal() {
+    #[cfg(unix)]
+    {
+        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    // Without a handler the signal ends the program in the system's own way.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,142 @@
+//! `kms-insights demo`: the main job on a simulated organization, with the real code, ending in answers.
+
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use clap::Args;
+use kms_insights_collect::{
+    LastUsageBudget, Options, RetryPolicy, Stop,
+    aws::{AwsCloud, MemberRole, http_client},
+    plan::AccountSelection,
+};
+use kms_insights_lake::{Lake, LakeLocation, tables};
+use kms_insights_sandbox::{Behaviour, Latency, Organization, Sandbox};
+
+use crate::{
+    collect::{DEFAULT_ROLE, SummaryFormat},
+    exit::{Exit, Trouble},
+    lake::trouble,
+    pipeline,
+    progress::Style,
+    sandbox::ShapeArguments,
+    summary,
+};
+
+/// What `demo` takes.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Keep the lake in this folder; without it the lake is gone when the demo ends
+    #[arg(long, value_name = "DIR")]
+    lake: Option<PathBuf>,
+    #[command(flatten)]
+    shape: ShapeArguments,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+    /// The form of the summary; json leaves out the tables
+    #[arg(long, value_enum, default_value = "human")]
+    format: SummaryFormat,
+}
+
+/// The answers at the end: a sentence, and the query behind it.
+#[cfg(feature = "sql")]
+const ANSWERS: &[(&str, &str)] = &[
+    (
+        "Who outside the owning account can use our keys?",
+        "SELECT accountnumber, coalesce(alias, keyid) AS key, principal, action FROM kms_keys_table WHERE concern LIKE '%External account%' \
+         ORDER BY accountnumber, key, principal LIMIT 8",
+    ),
+    (
+        "Which keys is nobody known to use, and what do they cost?",
+        "SELECT account_id, key_id, description, verdict, reason, monthly_cost_usd FROM unused_keys ORDER BY verdict, account_id, key_id LIMIT 8",
+    ),
+    (
+        "What does this snapshot not know?",
+        "SELECT account_id, account_name, region, fact, operation, code, keys_affected FROM coverage_gaps ORDER BY account_id, region, fact LIMIT 8",
+    ),
+];
+
+/// Starts the organization, collects from it, and shows what can be asked.
+pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
+    let (folder, kept) = match &arguments.lake {
+        Some(folder) => (folder.clone(), None),
+        None => {
+            let temporary = tempfile::Builder::new()
+                .prefix("kms-insights-demo-")
+                .tempdir()
+                .map_err(|error| Trouble::failed(format_args!("no temporary folder: {error}")))?;
+            (temporary.path().to_owned(), Some(temporary))
+        }
+    };
+    let lake = Lake::open_or_create(&LakeLocation::Local(folder.clone()), None).map_err(|error| trouble(&error))?;
+    let behaviour = Behaviour { role_name: DEFAULT_ROLE.to_owned(), quotas: true, latency: Latency::fixed(Duration::from_millis(5)), ..Behaviour::default() };
+    let organization = Organization::generate(arguments.shape.shape());
+    let sandbox = Sandbox::start(organization, behaviour, ("127.0.0.1", 0)).await.map_err(|error| Trouble::failed(format_args!("127.0.0.1: {error}")))?;
+    eprintln!("A simulated organization answers at {}, with AWS's quotas; the collector is the real one.", sandbox.endpoint());
+
+    let role = MemberRole { name: DEFAULT_ROLE.to_owned(), external_id: None, session_name: "kms-insights-demo".to_owned(), session_seconds: 3600 };
+    let cloud = Arc::new(AwsCloud::new(config(&sandbox.endpoint()), role, &tables::required_actions()));
+    let json = arguments.format == SummaryFormat::Json;
+    let observer = Style::fitting(json, arguments.quiet).observer();
+    let published = pipeline::collect_and_publish(cloud, options(), &lake, None, observer, Stop::default()).await?;
+    sandbox.shutdown().await;
+    summary::print(&published, &lake, arguments.format)?;
+    #[cfg(feature = "sql")]
+    if !json {
+        answers(&lake).await?;
+        crate::terminal::print(&next_commands(arguments.lake.as_deref()))?;
+    }
+    drop(kept);
+    Ok(Exit::Done)
+}
+
+/// AWS settings that lead to the sandbox and nowhere else: nothing of the environment is looked at.
+fn config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("AKIASANDBOXMANAGEMENT", "sandbox", None, None, "sandbox");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client())
+        .endpoint_url(endpoint)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::disabled())
+        .build()
+}
+
+fn options() -> Options {
+    Options {
+        selection: AccountSelection::default(),
+        regions: None,
+        concurrency: const { NonZeroUsize::new(10).unwrap() },
+        customer_managed_only: false,
+        last_usage: LastUsageBudget::Unlimited,
+        quota_share: 1.0,
+        max_requests: const { NonZeroUsize::new(512).unwrap() },
+        retry: RetryPolicy::default(),
+        account_deadline: None,
+    }
+}
+
+#[cfg(feature = "sql")]
+async fn answers(lake: &Lake) -> Result<(), Trouble> {
+    let engine = crate::query::open(lake, 512).await?;
+    for (question, sql) in ANSWERS {
+        crate::terminal::print(&format!("\n{question}\n"))?;
+        let result = engine.query(sql).await.map_err(|error| crate::query::trouble(&error))?;
+        crate::query::write_stdout(result, kms_insights_query::output::Format::Table).await?;
+    }
+    Ok(())
+}
+
+/// What to try next: on the lake that was kept, or after keeping one.
+fn next_commands(lake: Option<&std::path::Path>) -> String {
+    let folder = lake.map_or_else(|| "demo-lake".to_owned(), |folder| folder.display().to_string());
+    let place = if folder.contains(' ') { format!("'{folder}'") } else { folder };
+    let keep = if lake.is_none() { format!("  kms-insights demo --lake {place}\n") } else { String::new() };
+    format!(
+        "\nNext:\n{keep}  kms-insights query --lake {place}\n  kms-insights query --lake {place} --view unused_keys\n  \
+         kms-insights query --lake {place} \"SELECT rule, severity, count(*) AS keys FROM findings GROUP BY rule, severity ORDER BY keys DESC\"\n  \
+         kms-insights collect --lake s3://BUCKET/PREFIX      your own organization, with your AWS credentials\n"
+    )
+}

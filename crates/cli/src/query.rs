@@ -1,0 +1,133 @@
+//! `kms-insights query`.
+
+use std::{
+    io::{BufWriter, IsTerminal, Read, Write},
+    path::PathBuf,
+};
+
+use clap::Args;
+use kms_insights_lake::Lake;
+use kms_insights_query::{
+    Engine, EngineOptions, QueryError, QueryResult, RelationKind,
+    output::{self, Format, TableLayout},
+};
+
+use crate::{
+    exit::{Exit, Trouble},
+    lake::LakeArguments,
+    settings::Settings,
+};
+
+/// The longest statement that is read from stdin, in bytes; the engine's own limit is lower.
+const MAX_STATEMENT: u64 = 4 << 20;
+
+/// What `query` takes.
+#[derive(Debug, Args)]
+pub(crate) struct QueryArguments {
+    /// The statement, `-` for stdin; without one, the tables and views are listed
+    #[arg(value_name = "SQL", conflicts_with = "view")]
+    sql: Option<String>,
+    #[command(flatten)]
+    lake: LakeArguments,
+    /// All rows of this view or table
+    #[arg(long, value_name = "NAME")]
+    view: Option<String>,
+    /// How the rows are written: table, csv, json, jsonl, parquet
+    #[arg(long, default_value = "table", value_name = "FORMAT")]
+    format: Format,
+    /// Write to this file instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How much memory a query may use before it spills to disk, in MiB
+    #[arg(long, default_value = "512", value_name = "MIB", value_parser = clap::value_parser!(u32).range(16..))]
+    memory: u32,
+}
+
+/// Runs one statement and writes its rows.
+pub(crate) async fn run(arguments: QueryArguments, settings: Settings) -> Result<Exit, Trouble> {
+    if arguments.format.is_binary() && arguments.output.is_none() && std::io::stdout().is_terminal() {
+        return Err(Trouble::usage("a Parquet file is no text for a terminal").next("name a file with --output, or redirect stdout"));
+    }
+    let lake = arguments.lake.open(&settings).await?;
+    let engine = open(&lake, arguments.memory as usize).await?;
+    let result = match (&arguments.sql, &arguments.view) {
+        (Some(sql), _) if sql == "-" => {
+            let mut text = String::new();
+            std::io::stdin().take(MAX_STATEMENT).read_to_string(&mut text).map_err(|error| Trouble::usage(format_args!("stdin: {error}")))?;
+            engine.query(&text).await
+        }
+        (Some(sql), _) => engine.query(sql).await,
+        (None, Some(view)) => engine.query_view(view).await,
+        (None, None) => return list(&engine).await,
+    };
+    let result = result.map_err(|error| trouble(&error))?;
+    match &arguments.output {
+        Some(path) => write_file(result, arguments.format, path).await?,
+        None => write_stdout(result, arguments.format).await?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The engine over a lake.
+pub(crate) async fn open(lake: &Lake, memory_mib: usize) -> Result<Engine, Trouble> {
+    let options = EngineOptions { memory_limit: memory_mib << 20, ..EngineOptions::default() };
+    Engine::open_with(lake, options).await.map_err(|error| trouble(&error))
+}
+
+/// Rows on stdout, as wide as the terminal is. A reader that went away, such as `head`, is no failure.
+pub(crate) async fn write_stdout(result: QueryResult, format: Format) -> Result<(), Trouble> {
+    let mut out = BufWriter::new(std::io::stdout());
+    let layout = TableLayout { terminal_width: terminal_width(), ..TableLayout::default() };
+    let written = output::write(result, format, layout, &mut out).await;
+    match written.and_then(|_| out.flush().map_err(QueryError::from)) {
+        Err(QueryError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|error| trouble(&error)),
+    }
+}
+
+/// A file that is there whole or not at all.
+async fn write_file(result: QueryResult, format: Format, path: &std::path::Path) -> Result<(), Trouble> {
+    let failed =
+        |error: std::io::Error| Trouble::failed(format_args!("{}: {error}", path.display())).next("name a file in a folder that exists and may be written");
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| std::path::Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".kms-insights-").tempfile_in(folder).map_err(failed)?;
+    {
+        let mut out = BufWriter::new(&mut file);
+        output::write(result, format, TableLayout::default(), &mut out).await.map_err(|error| trouble(&error))?;
+        out.flush().map_err(failed)?;
+    }
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+fn terminal_width() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| usize::from(columns))
+}
+
+async fn list(engine: &Engine) -> Result<Exit, Trouble> {
+    let relations = engine.relations().await.map_err(|error| trouble(&error))?;
+    let mut text = String::from("Name one with --view, or ask in SQL.\n");
+    for (kind, title) in [(RelationKind::View, "Views"), (RelationKind::Table, "Tables")] {
+        text.push_str(&format!("\n{title}:\n"));
+        for relation in relations.iter().filter(|relation| relation.kind == kind) {
+            text.push_str(&format!("  {:<24}  {}\n", relation.name, relation.description));
+        }
+    }
+    crate::terminal::print(&text)?;
+    Ok(Exit::Done)
+}
+
+pub(crate) fn trouble(error: &QueryError) -> Trouble {
+    match error {
+        QueryError::Syntax { .. }
+        | QueryError::NoStatement
+        | QueryError::SeveralStatements { .. }
+        | QueryError::TooLong { .. }
+        | QueryError::ReadOnly { .. } => Trouble::usage(error),
+        QueryError::UnknownTable { .. } | QueryError::UnknownColumn { .. } | QueryError::Invalid { .. } => Trouble::usage(error),
+        _ => Trouble::failed(error),
+    }
+}

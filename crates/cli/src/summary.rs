@@ -1,0 +1,152 @@
+//! What a run came to: for people on stdout, or as one JSON object.
+
+use std::fmt::Write as _;
+
+use kms_insights_lake::{Lake, publish::PublishedRun, staging::StagedRunSummary};
+use kms_insights_model::{AccountOutcome, RunStatus};
+use serde_json::json;
+
+use crate::{
+    collect::SummaryFormat,
+    exit::{Exit, Trouble},
+    terminal::{counted, grouped, printable},
+};
+
+/// How many accounts and findings a person is shown; the tables hold the rest.
+const SHOWN: usize = 8;
+
+/// How the program ends after a published run.
+pub(crate) const fn exit(run: &PublishedRun) -> Exit {
+    match run.status {
+        RunStatus::Complete => Exit::Done,
+        RunStatus::Partial => Exit::Partial,
+    }
+}
+
+/// Prints the summary.
+pub(crate) fn print(run: &PublishedRun, lake: &Lake, format: SummaryFormat) -> Result<(), Trouble> {
+    let text = match format {
+        SummaryFormat::Human => human(run, &lake.location().to_string()),
+        SummaryFormat::Json => format!("{}\n", json(run, &lake.location().to_string())),
+    };
+    crate::terminal::print(&text)?;
+    if let Some(error) = &run.cleanup_error {
+        eprintln!("warning: {}", printable(&error.to_string()));
+    }
+    Ok(())
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// The summary for people. The order is that of the questions: is it whole, what lacks, what was found, where is it.
+pub(crate) fn human(run: &PublishedRun, lake: &str) -> String {
+    let row = &run.row;
+    let mut text = String::new();
+    let took = (row.finished_at - row.started_at).num_seconds().max(0);
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "Run {} is {}, in {}.", run.run_id, run.status, duration(took));
+    let by_outcome = |outcome| run.accounts.get(&outcome).copied().unwrap_or_default();
+    let outcomes: Vec<String> = [AccountOutcome::Complete, AccountOutcome::Partial, AccountOutcome::Failed, AccountOutcome::Skipped]
+        .into_iter()
+        .filter(|outcome| by_outcome(*outcome) > 0)
+        .map(|outcome| format!("{} {outcome}", grouped(by_outcome(outcome))))
+        .collect();
+    let _ = writeln!(text, "  accounts  {:>9}   {}", grouped(count(row.accounts_planned)), outcomes.join(", "));
+    let _ = writeln!(text, "  Regions   {:>9}   account by account", grouped(count(row.regions_read)));
+    let incomplete = if row.keys_incomplete > 0 {
+        format!("{} with a fact lacking", grouped(count(row.keys_incomplete)))
+    } else {
+        "every fact that applies observed".to_owned()
+    };
+    let _ = writeln!(text, "  keys      {:>9}   {incomplete}", grouped(count(row.keys)));
+    if !run.facts_lacking.is_empty() {
+        let _ = writeln!(text, "\nWhat lacks (table collection_errors, view coverage_gaps):");
+        for (code, number) in &run.facts_lacking {
+            let _ = writeln!(text, "  {:>9}   {:<24}{}", grouped(*number), code.as_str(), code.meaning());
+        }
+    }
+    if !run.incomplete_accounts.is_empty() {
+        let _ = writeln!(text, "\nAccounts that are not whole:");
+        for account in run.incomplete_accounts.iter().take(SHOWN) {
+            let name = account.name.as_deref().map(printable).unwrap_or_default();
+            let _ = writeln!(text, "  {}  {:<24}  {:<8}{}", account.id, clipped(&name, 24), account.outcome, clipped(&printable(&account.reason), 100));
+        }
+        more(&mut text, run.incomplete_accounts.len());
+    }
+    let _ = writeln!(text, "\nFindings: {}", grouped(count(row.findings)));
+    for found in run.findings.iter().take(SHOWN) {
+        let _ = writeln!(text, "  {:>9}   {:<10}{}", grouped(found.count), found.severity.to_string(), found.rule);
+    }
+    more(&mut text, run.findings.len());
+    let _ = writeln!(text, "\nThe lake is {}.", printable(lake));
+    let place = if lake.contains(' ') { format!("'{lake}'") } else { lake.to_owned() };
+    let _ = writeln!(text, "Ask it: kms-insights query --view key_overview --lake {}", printable(&place));
+    if run.status == RunStatus::Partial {
+        let _ = writeln!(text, "Read what lacks: kms-insights collect --lake {} --resume {}", printable(&place), run.run_id);
+    }
+    text
+}
+
+fn more(text: &mut String, all: usize) {
+    if all > SHOWN {
+        let _ = writeln!(text, "  {:>9}   more", grouped((all - SHOWN) as u64));
+    }
+}
+
+fn clipped(text: &str, width: usize) -> String {
+    if text.chars().count() <= width { text.to_owned() } else { text.chars().take(width - 1).chain(['…']).collect() }
+}
+
+fn duration(seconds: i64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// The summary for programs. Its fields are stable: a field may be added, none is renamed or removed.
+fn json(run: &PublishedRun, lake: &str) -> serde_json::Value {
+    let row = &run.row;
+    json!({
+        "run_id": run.run_id,
+        "status": run.status,
+        "lake": lake,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "organization_id": row.organization_id,
+        "resumed_from": row.resumed_from,
+        "accounts": {
+            "planned": row.accounts_planned,
+            "complete": row.accounts_complete,
+            "partial": row.accounts_partial,
+            "failed": row.accounts_failed,
+            "skipped": row.accounts_skipped,
+        },
+        "regions_read": row.regions_read,
+        "keys": row.keys,
+        "keys_incomplete": row.keys_incomplete,
+        "facts_lacking": run.facts_lacking.iter().map(|(code, count)| (code.as_str(), count)).collect::<std::collections::BTreeMap<_, _>>(),
+        "incomplete_accounts": run.incomplete_accounts.iter().map(|account| json!({
+            "account_id": account.id, "name": account.name, "outcome": account.outcome, "reason": account.reason,
+        })).collect::<Vec<_>>(),
+        "findings": run.findings.iter().map(|found| json!({
+            "severity": found.severity.to_string(), "rule": found.rule, "count": found.count,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// The runs that `--resume` takes, as the answer to `--resume` without a value.
+pub(crate) fn resumable(staged: &[StagedRunSummary]) -> Trouble {
+    if staged.is_empty() {
+        return Trouble::usage("--resume: the lake has no run that could be resumed").next("start a new one: `kms-insights collect` without --resume");
+    }
+    let mut text = "--resume: name the run to go on with:".to_owned();
+    for run in staged {
+        let state = if run.published { "published as partial" } else { "stopped before it was published" };
+        let _ = write!(text, "\n  {}  {}, {state}", run.info.run_id, counted(run.info.accounts.len() as u64, "account"));
+    }
+    Trouble::usage(text)
+}

@@ -1,0 +1,59 @@
+//! Text from AWS on a terminal.
+
+use std::io::Write;
+
+use crate::exit::Trouble;
+
+/// Prints data on stdout. A reader that went away, such as `head`, is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Trouble> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Trouble::failed(format_args!("stdout: {error}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Replaces what a terminal would obey instead of show: control characters, and the marks that turn the direction of text.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' => '\n',
+            c if c.is_control() => '\u{fffd}',
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// A count with its noun: `1 key`, `2 keys`.
+pub fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
+}
+
+/// Digits in groups of three: `12,345`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_codes_of_an_account_name_do_not_reach_the_terminal() {
+        assert_eq!(printable("\u{1b}[2Jpay\u{202e}roll"), "\u{fffd}[2Jpay\u{fffd}roll");
+    }
+
+    #[test]
+    fn counts_agree_with_their_nouns() {
+        assert_eq!([counted(0, "key"), counted(1, "key"), counted(1_234_567, "key")], ["0 keys", "1 key", "1,234,567 keys"]);
+    }
+}
