@@ -127,31 +127,41 @@ impl CollectArguments {
         }
     }
 
-    async fn resume(&self, lake: &Lake) -> Result<Option<Resume>, Trouble> {
-        let Some(run) = &self.resume else { return Ok(None) };
-        let staged = lake.staged_runs().await.map_err(|error| crate::lake::trouble(&error))?;
-        if run.is_empty() {
-            return Err(summary::resumable(&staged));
+    /// The run that `--resume` names; `None` inside where it is to be listed.
+    fn resumed_run(&self) -> Result<Option<Option<RunId>>, Trouble> {
+        match self.resume.as_deref() {
+            None => Ok(None),
+            Some("") => Ok(Some(None)),
+            Some(run) => run.parse().map(|run| Some(Some(run))).map_err(|error| Trouble::usage(format_args!("--resume: {error}"))),
         }
-        let id: RunId = run.parse().map_err(|error| Trouble::usage(format_args!("--resume: {error}")))?;
-        let found = staged.into_iter().find(|staged| staged.info.run_id == id);
-        let staged = found.ok_or_else(|| {
-            Trouble::usage(format_args!("--resume: the lake has no run {id} that could be resumed"))
-                .next("`kms-insights collect --resume` without a value lists those it has")
-        })?;
-        Ok(Some(if staged.published { Resume::Published(staged.info) } else { Resume::Unpublished(staged.info) }))
     }
+}
+
+async fn staged_run(lake: &Lake, run: Option<&RunId>) -> Result<Resume, Trouble> {
+    let staged = lake.staged_runs().await.map_err(|error| crate::lake::trouble(&error))?;
+    let Some(run) = run else { return Err(summary::resumable(&staged)) };
+    let staged = staged.into_iter().find(|staged| staged.info.run_id == *run).ok_or_else(|| {
+        Trouble::usage(format_args!("--resume: the lake has no run {run} that could be resumed"))
+            .next("`kms-insights collect --resume` without a value lists those it has")
+    })?;
+    Ok(if staged.published { Resume::Published(staged.info) } else { Resume::Unpublished(staged.info) })
 }
 
 /// Collects, analyzes, publishes, and sums up.
 pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Result<Exit, Trouble> {
     let mut options = arguments.options(&settings)?;
     let role = arguments.role(&settings);
-    let lake = arguments.lake.open_or_create(&settings).await?;
-    let resume = arguments.resume(&lake).await?;
-    if let Some(resume) = &resume {
-        pipeline::take_over(&mut options, resume);
-    }
+    // What is wrong with the command line is told before anything is touched.
+    let resumed_run = arguments.resumed_run()?;
+    let (lake, resume) = match &resumed_run {
+        None => (arguments.lake.open_or_create(&settings).await?, None),
+        Some(run) => {
+            let lake = arguments.lake.open(&settings).await?;
+            let resume = staged_run(&lake, run.as_ref()).await?;
+            pipeline::take_over(&mut options, &resume);
+            (lake, Some(resume))
+        }
+    };
     let config = aws::load_config(options.retry.attempt_timeout).await;
     let cloud = Arc::new(AwsCloud::new(config, role, &tables::required_actions()));
     let stop = Stop::default();

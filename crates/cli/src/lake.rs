@@ -50,7 +50,6 @@ impl LakeArguments {
     }
 
     /// A lake to read.
-    #[cfg(feature = "sql")]
     pub(crate) async fn open(&self, settings: &Settings) -> Result<Lake, Trouble> {
         let location = self.location(settings)?;
         let access = self.s3_access(&location, settings).await?;

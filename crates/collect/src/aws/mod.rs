@@ -8,7 +8,7 @@ mod session;
 
 use std::collections::BTreeSet;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
@@ -47,18 +47,22 @@ pub fn http_client() -> SharedHttpClient {
 /// to wait for its place in the quota.
 pub async fn load_config(attempt_timeout: std::time::Duration) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5).min(attempt_timeout)).build();
-    from_environment().retry_config(RetryConfig::disabled()).timeout_config(timeouts).load().await
+    load(from_environment().retry_config(RetryConfig::disabled()).timeout_config(timeouts)).await
 }
 
 /// The same for a lake on S3, where nobody counts requests: the SDK retries by itself.
 pub async fn load_storage_config() -> SdkConfig {
-    from_environment().retry_config(RetryConfig::standard().with_max_attempts(6)).load().await
+    load(from_environment().retry_config(RetryConfig::standard().with_max_attempts(6))).await
 }
 
-fn from_environment() -> aws_config::ConfigLoader {
-    // Organizations and STS need some Region to sign for; where none is configured, the commercial partition's first.
-    let region = aws_config::meta::region::RegionProviderChain::default_provider().or_else("us-east-1");
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).region(region)
+fn from_environment() -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client())
+}
+
+/// Organizations and STS need some Region to sign for; where none is configured, it is the commercial partition's first.
+async fn load(loader: ConfigLoader) -> SdkConfig {
+    let config = loader.load().await;
+    if config.region().is_some() { config } else { config.into_builder().region(Region::new("us-east-1")).build() }
 }
 
 /// What AWS is asked with.
