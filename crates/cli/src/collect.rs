@@ -75,6 +75,16 @@ pub(crate) struct CollectArguments {
     format: SummaryFormat,
 }
 
+/// What `--resume` asks for.
+enum Wish {
+    /// It is not given.
+    NewRun,
+    /// It has no value: which runs could be resumed?
+    ListResumable,
+    /// This run.
+    Resume(RunId),
+}
+
 /// The form of a summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SummaryFormat {
@@ -127,19 +137,17 @@ impl CollectArguments {
         }
     }
 
-    /// The run that `--resume` names; `None` inside where it is to be listed.
-    fn resumed_run(&self) -> Result<Option<Option<RunId>>, Trouble> {
+    fn wish(&self) -> Result<Wish, Trouble> {
         match self.resume.as_deref() {
-            None => Ok(None),
-            Some("") => Ok(Some(None)),
-            Some(run) => run.parse().map(|run| Some(Some(run))).map_err(|error| Trouble::usage(format_args!("--resume: {error}"))),
+            None => Ok(Wish::NewRun),
+            Some("") => Ok(Wish::ListResumable),
+            Some(run) => run.parse().map(Wish::Resume).map_err(|error| Trouble::usage(format_args!("--resume: {error}"))),
         }
     }
 }
 
-async fn staged_run(lake: &Lake, run: Option<&RunId>) -> Result<Resume, Trouble> {
+async fn staged_run(lake: &Lake, run: &RunId) -> Result<Resume, Trouble> {
     let staged = lake.staged_runs().await.map_err(|error| crate::lake::trouble(&error))?;
-    let Some(run) = run else { return Err(summary::resumable(&staged)) };
     let staged = staged.into_iter().find(|staged| staged.info.run_id == *run).ok_or_else(|| {
         Trouble::usage(format_args!("--resume: the lake has no run {run} that could be resumed"))
             .next("`kms-insights collect --resume` without a value lists those it has")
@@ -152,12 +160,15 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
     let mut options = arguments.options(&settings)?;
     let role = arguments.role(&settings);
     // What is wrong with the command line is told before anything is touched.
-    let resumed_run = arguments.resumed_run()?;
-    let (lake, resume) = match &resumed_run {
-        None => (arguments.lake.open_or_create(&settings).await?, None),
-        Some(run) => {
+    let (lake, resume) = match arguments.wish()? {
+        Wish::NewRun => (arguments.lake.open_or_create(&settings).await?, None),
+        Wish::ListResumable => {
+            let staged = arguments.lake.open(&settings).await?.staged_runs().await;
+            return Err(summary::resumable(&staged.map_err(|error| crate::lake::trouble(&error))?));
+        }
+        Wish::Resume(run) => {
             let lake = arguments.lake.open(&settings).await?;
-            let resume = staged_run(&lake, run.as_ref()).await?;
+            let resume = staged_run(&lake, &run).await?;
             pipeline::take_over(&mut options, &resume);
             (lake, Some(resume))
         }

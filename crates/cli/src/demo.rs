@@ -59,17 +59,14 @@ const ANSWERS: &[(&str, &str)] = &[
 
 /// Starts the organization, collects from it, and shows what can be asked.
 pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
-    let (folder, kept) = match &arguments.lake {
-        Some(folder) => (folder.clone(), None),
-        None => {
-            let temporary = tempfile::Builder::new()
-                .prefix("kms-insights-demo-")
-                .tempdir()
-                .map_err(|error| Trouble::failed(format_args!("no temporary folder: {error}")))?;
-            (temporary.path().to_owned(), Some(temporary))
-        }
+    let kept = if arguments.lake.is_none() {
+        let temporary = tempfile::Builder::new().prefix("kms-insights-demo-").tempdir();
+        Some(temporary.map_err(|error| Trouble::failed(format_args!("no temporary folder: {error}")))?)
+    } else {
+        None
     };
-    let lake = Lake::open_or_create(&LakeLocation::Local(folder.clone()), None).map_err(|error| trouble(&error))?;
+    let folder = arguments.lake.clone().or_else(|| kept.as_ref().map(|kept| kept.path().to_owned())).unwrap_or_default();
+    let lake = Lake::open_or_create(&LakeLocation::Local(folder), None).map_err(|error| trouble(&error))?;
     let behaviour = Behaviour { role_name: DEFAULT_ROLE.to_owned(), quotas: true, latency: Latency::fixed(Duration::from_millis(5)), ..Behaviour::default() };
     let organization = Organization::generate(arguments.shape.shape());
     let sandbox = Sandbox::start(organization, behaviour, ("127.0.0.1", 0)).await.map_err(|error| Trouble::failed(format_args!("127.0.0.1: {error}")))?;

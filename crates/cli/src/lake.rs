@@ -9,7 +9,7 @@ use crate::{exit::Trouble, settings::Settings};
 /// Where the lake is.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct LakeArguments {
-    /// The lake: s3://bucket/prefix or a folder
+    /// The lake: a folder, or a bucket and prefix on S3
     #[arg(long, env = "KMS_INSIGHTS_LAKE", value_name = "S3-URL|DIR")]
     pub(crate) lake: Option<String>,
     /// The KMS key that encrypts what is written to S3: a key ARN; the bucket's own default where not given

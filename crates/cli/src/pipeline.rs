@@ -12,7 +12,7 @@ use kms_insights_lake::{
     publish::{PublishedRun, publish},
     staging::{RunInfo, StagedKey, StagedRun, StagingWriter},
 };
-use kms_insights_model::{AccountId, ErrorCode, Failure, RunId, StagedRecord};
+use kms_insights_model::{AccountId, ErrorCode, RunId, StagedRecord};
 use tokio::sync::OnceCell;
 
 use crate::{exit::Trouble, lake::trouble};
@@ -158,11 +158,10 @@ async fn begin(
 
 fn collect_trouble(error: &CollectError, run: Option<&RunId>) -> Trouble {
     let next = match error {
-        CollectError::Plan(PlanError::Caller(failure)) => own_next_step(failure),
         CollectError::Plan(PlanError::Accounts(failure)) if failure.code == ErrorCode::AccessDenied => {
             "run it from the management account or a delegated administrator account, or name accounts with --accounts".to_owned()
         }
-        CollectError::Plan(PlanError::Accounts(failure) | PlanError::Tree(failure)) => own_next_step(failure),
+        CollectError::Plan(PlanError::Caller(failure) | PlanError::Accounts(failure) | PlanError::Tree(failure)) => failure.code.next_step().to_owned(),
         CollectError::Plan(PlanError::UnknownUnit(_)) => "name it by its id (ou-…) or its path from the root (/Workloads/Prod)".to_owned(),
         CollectError::Plan(PlanError::NothingSelected) => "check --accounts and --ou".to_owned(),
         CollectError::Sink(_) | CollectError::Task(_) => match run {
@@ -175,10 +174,6 @@ fn collect_trouble(error: &CollectError, run: Option<&RunId>) -> Trouble {
         _ => Trouble::failed(error),
     };
     trouble.next(next)
-}
-
-fn own_next_step(failure: &Failure) -> String {
-    failure.code.next_step().to_owned()
 }
 
 fn publish_trouble(error: &LakeError, lake: &Lake, run: &RunId) -> Trouble {

@@ -109,25 +109,28 @@ fn terminal_width() -> Option<usize> {
 
 async fn list(engine: &Engine) -> Result<Exit, Trouble> {
     let relations = engine.relations().await.map_err(|error| trouble(&error))?;
-    let mut text = String::from("Name one with --view, or ask in SQL.\n");
+    let mut lines = vec!["Name one with --view, or ask in SQL.".to_owned()];
     for (kind, title) in [(RelationKind::View, "Views"), (RelationKind::Table, "Tables")] {
-        text.push_str(&format!("\n{title}:\n"));
-        for relation in relations.iter().filter(|relation| relation.kind == kind) {
-            text.push_str(&format!("  {:<24}  {}\n", relation.name, relation.description));
-        }
+        lines.push(format!("\n{title}:"));
+        lines.extend(relations.iter().filter(|relation| relation.kind == kind).map(|relation| format!("  {:<24}  {}", relation.name, relation.description)));
     }
-    crate::terminal::print(&text)?;
+    lines.push(String::new());
+    crate::terminal::print(&lines.join("\n"))?;
     Ok(Exit::Done)
 }
 
+/// A mistake in the statement is one of usage; all else is a failure.
 pub(crate) fn trouble(error: &QueryError) -> Trouble {
     match error {
         QueryError::Syntax { .. }
         | QueryError::NoStatement
         | QueryError::SeveralStatements { .. }
         | QueryError::TooLong { .. }
-        | QueryError::ReadOnly { .. } => Trouble::usage(error),
-        QueryError::UnknownTable { .. } | QueryError::UnknownColumn { .. } | QueryError::Invalid { .. } => Trouble::usage(error),
+        | QueryError::TooComplex { .. }
+        | QueryError::ReadOnly { .. }
+        | QueryError::UnknownTable { .. }
+        | QueryError::UnknownColumn { .. }
+        | QueryError::Invalid { .. } => Trouble::usage(error),
         _ => Trouble::failed(error),
     }
 }

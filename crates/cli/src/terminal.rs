@@ -14,7 +14,7 @@ pub(crate) fn print(text: &str) -> Result<(), Trouble> {
 }
 
 /// Replaces what a terminal would obey instead of show: control characters, and the marks that turn the direction of text.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' => '\n',
@@ -26,12 +26,12 @@ pub fn printable(text: &str) -> String {
 }
 
 /// A count with its noun: `1 key`, `2 keys`.
-pub fn counted(count: u64, noun: &str) -> String {
+pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
 }
 
 /// Digits in groups of three: `12,345`.
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -32,7 +32,6 @@ pub const fn quota(action: ApiAction) -> Quota {
         | ApiAction::OrganizationsListAccountsForParent
         | ApiAction::OrganizationsListOrganizationalUnitsForParent
         | ApiAction::OrganizationsListRoots
-        | ApiAction::OrganizationsDescribeAccount
         | ApiAction::OrganizationsDescribeOrganization => 8,
         ApiAction::StsAssumeRole | ApiAction::StsGetCallerIdentity => 600,
     };

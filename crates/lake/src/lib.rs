@@ -1,1 +1,33 @@
+//! The lake: tables declared as data, facts staged while they are collected, and snapshots published as Parquet to a local folder or to S3.
+//!
+//! This crate keeps the promise that *a reader sees only whole snapshots*: a run's files become visible by one last conditional write of its row in `runs`, and a run
+//! that is killed keeps what it staged. It makes no KMS calls.
+//!
+//! ```text
+//! <root>/_staging/<run_id>/…                                     what is collected and not yet published
+//! <root>/<table>/snapshot_date=YYYY-MM-DD/<run_id>-NNNN.parquet  the rows of a run
+//! <root>/runs/snapshot_date=YYYY-MM-DD/<run_id>.parquet          written last: publishes the run
+//! ```
 
+pub mod column;
+pub mod ddl;
+pub mod documentation;
+mod error;
+mod lake;
+mod location;
+pub mod publish;
+pub mod role_policy;
+mod runs;
+pub mod s3;
+pub mod staging;
+pub mod table;
+pub mod tables;
+
+#[cfg(test)]
+mod round_trip;
+#[cfg(test)]
+mod sample;
+
+pub use error::LakeError;
+pub use lake::{Lake, S3Access};
+pub use location::LakeLocation;

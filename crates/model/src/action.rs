@@ -66,7 +66,6 @@ api_actions! {
     KmsListKeyRotations = Kms: "ListKeyRotations";
     KmsListKeys = Kms: "ListKeys";
     KmsListResourceTags = Kms: "ListResourceTags";
-    OrganizationsDescribeAccount = Organizations: "DescribeAccount";
     OrganizationsDescribeOrganization = Organizations: "DescribeOrganization";
     OrganizationsListAccounts = Organizations: "ListAccounts";
     OrganizationsListAccountsForParent = Organizations: "ListAccountsForParent";

@@ -1,1 +1,19 @@
+//! The embedded SQL engine (`DataFusion`) over a lake, the views, and what turns rows into text or files.
+//!
+//! The promise kept here: a reader sees only whole snapshots, and can only read. The same SQL runs on Athena and Trino: views are written once, in
+//! `athena/views`, and what Trino has and `DataFusion` lacks is in `functions`.
 
+mod catalog;
+mod engine;
+mod error;
+mod functions;
+pub mod output;
+mod published;
+mod statement;
+mod text;
+mod views;
+
+pub use catalog::{CATALOG, DATABASE};
+pub use engine::{Engine, EngineOptions, QueryResult, Relation, RelationKind};
+pub use error::QueryError;
+pub use views::{QUERIES, SavedQuery, VIEWS, View, views_in_creation_order};

@@ -51,14 +51,14 @@ fn line(tally: &mut Tally, event: &Event) -> Option<String> {
 }
 
 fn finished(done: &AccountTally) -> String {
-    let mut what = format!("{} in {}", counted(done.keys_read, "key"), counted(done.regions, "Region"));
+    let mut what = vec![format!("{} in {}", counted(done.keys_read, "key"), counted(done.regions, "Region"))];
     if done.facts_lacking > 0 {
-        what.push_str(&format!(", {} lacking", counted(done.facts_lacking, "fact")));
+        what.push(format!("{} lacking", counted(done.facts_lacking, "fact")));
     }
     if done.listings_failed > 0 {
-        what.push_str(&format!(", {} not fully listed", counted(done.listings_failed, "Region")));
+        what.push(format!("{} not fully listed", counted(done.listings_failed, "Region")));
     }
-    what
+    what.join(", ")
 }
 
 #[cfg(test)]

@@ -1,0 +1,33 @@
+CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`key_last_used` (
+  `run_id` string COMMENT 'The run.',
+  `key_arn` string COMMENT 'The key’s ARN.',
+  `key_id` string COMMENT 'The key’s id within its account and Region.',
+  `account_id` string COMMENT 'The account that owns the key.',
+  `region` string COMMENT 'The key’s Region.',
+  `last_used_at` timestamp COMMENT 'When the key was last used in a successful cryptographic operation, null when no use is recorded or known.',
+  `operation` string COMMENT 'The operation, such as Decrypt.',
+  `principal` string COMMENT 'Who used the key, KMS does not say, CloudTrail does.',
+  `evidence` string COMMENT 'Where this is known from: kms is GetKeyLastUsage, null where nothing is known.',
+  `cloudtrail_event_id` string COMMENT 'The CloudTrail event of that use.',
+  `kms_request_id` string COMMENT 'The KMS request of that use.',
+  `tracking_started_at` timestamp COMMENT 'Since when KMS records use.',
+  `key_created_at` timestamp COMMENT 'When the key was made.',
+  `verdict` string COMMENT 'used, never_used (made since KMS began to record use, and no use recorded) or unknown.',
+  `reason` string COMMENT 'Why the verdict is unknown, null where it is not.',
+  `status` string COMMENT 'How the answer is known: observed, not_applicable, denied or failed.'
+)
+COMMENT 'One row per key, also where no use is recorded or the question went unanswered. "No recorded use" is not "never used": read verdict.'
+PARTITIONED BY (`snapshot_date` string COMMENT 'The day on which the run began, as YYYY-MM-DD.')
+STORED AS PARQUET
+LOCATION '${lake}/key_last_used/'
+TBLPROPERTIES (
+  'classification' = 'parquet',
+  'parquet.compression' = 'ZSTD',
+  'projection.enabled' = 'true',
+  'projection.snapshot_date.type' = 'date',
+  'projection.snapshot_date.format' = 'yyyy-MM-dd',
+  'projection.snapshot_date.range' = '2026-01-01,NOW',
+  'projection.snapshot_date.interval' = '1',
+  'projection.snapshot_date.interval.unit' = 'DAYS',
+  'storage.location.template' = '${lake}/key_last_used/snapshot_date=${snapshot_date}/'
+)

@@ -1,0 +1,120 @@
+-- What changed between the previous published run and the latest? Keys and findings that appeared or went, and what changed about keys that both runs could read. not_read means that the latest run could not look.
+CREATE OR REPLACE VIEW changes_since_previous AS
+WITH ranked AS (
+    SELECT run_id, snapshot_date, started_at, row_number() OVER (ORDER BY finished_at DESC, run_id DESC) AS age
+    FROM runs
+),
+keys_now AS (
+    SELECT k.key_arn, k.account_id, k.region, k.created_at, k.state, k.rotation_enabled, k.policy, k.policy_status, array_join(k.aliases, ', ') AS aliases, k.concern
+    FROM keys k
+    JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+    WHERE r.age = 1
+),
+keys_before AS (
+    SELECT k.key_arn, k.account_id, k.region, k.state, k.rotation_enabled, k.policy, k.policy_status, array_join(k.aliases, ', ') AS aliases, k.concern
+    FROM keys k
+    JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+    WHERE r.age = 2
+),
+findings_now AS (
+    SELECT f.finding_id, f.key_arn, f.account_id, f.region, f.rule, f.title
+    FROM findings f
+    JOIN ranked r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
+    WHERE r.age = 1
+),
+findings_before AS (
+    SELECT f.finding_id, f.key_arn, f.account_id, f.region, f.rule, f.title
+    FROM findings f
+    JOIN ranked r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
+    WHERE r.age = 2
+),
+unread AS (
+    SELECT DISTINCT e.account_id, e.region
+    FROM collection_errors e
+    JOIN ranked r ON e.snapshot_date = r.snapshot_date AND e.run_id = r.run_id
+    WHERE r.age = 1 AND e.key_arn IS NULL
+),
+read_accounts AS (
+    SELECT a.account_id
+    FROM accounts a
+    JOIN ranked r ON a.snapshot_date = r.snapshot_date AND a.run_id = r.run_id
+    WHERE r.age = 1 AND a.outcome IN ('complete', 'partial')
+)
+SELECT
+    n.key_arn,
+    n.account_id,
+    n.region,
+    'key' AS subject,
+    CASE WHEN n.created_at >= p.started_at THEN 'appeared' ELSE 'first_read' END AS change,
+    CAST(NULL AS varchar) AS value_before,
+    n.state AS value_now
+FROM keys_now n
+CROSS JOIN (SELECT started_at FROM ranked WHERE age = 2) p
+LEFT JOIN keys_before b ON b.key_arn = n.key_arn
+WHERE b.key_arn IS NULL
+UNION ALL
+SELECT
+    b.key_arn,
+    b.account_id,
+    b.region,
+    'key' AS subject,
+    CASE WHEN a.account_id IS NULL OR u.account_id IS NOT NULL OR w.account_id IS NOT NULL THEN 'not_read' ELSE 'gone' END AS change,
+    b.state AS value_before,
+    CAST(NULL AS varchar) AS value_now
+FROM keys_before b
+LEFT JOIN keys_now n ON n.key_arn = b.key_arn
+LEFT JOIN read_accounts a ON a.account_id = b.account_id
+LEFT JOIN unread u ON u.account_id = b.account_id AND u.region = b.region
+LEFT JOIN (SELECT DISTINCT account_id FROM unread WHERE region IS NULL) w ON w.account_id = b.account_id
+WHERE n.key_arn IS NULL
+UNION ALL
+SELECT n.key_arn, n.account_id, n.region, 'state' AS subject, 'changed' AS change, b.state AS value_before, n.state AS value_now
+FROM keys_now n
+JOIN keys_before b ON b.key_arn = n.key_arn
+WHERE n.state <> b.state
+UNION ALL
+SELECT
+    n.key_arn,
+    n.account_id,
+    n.region,
+    'rotation_enabled' AS subject,
+    'changed' AS change,
+    CAST(b.rotation_enabled AS varchar) AS value_before,
+    CAST(n.rotation_enabled AS varchar) AS value_now
+FROM keys_now n
+JOIN keys_before b ON b.key_arn = n.key_arn
+WHERE n.rotation_enabled <> b.rotation_enabled
+UNION ALL
+SELECT n.key_arn, n.account_id, n.region, 'aliases' AS subject, 'changed' AS change, b.aliases AS value_before, n.aliases AS value_now
+FROM keys_now n
+JOIN keys_before b ON b.key_arn = n.key_arn
+WHERE n.aliases <> b.aliases
+UNION ALL
+SELECT n.key_arn, n.account_id, n.region, 'policy' AS subject, 'changed' AS change, b.policy AS value_before, n.policy AS value_now
+FROM keys_now n
+JOIN keys_before b ON b.key_arn = n.key_arn
+WHERE n.policy <> b.policy
+UNION ALL
+SELECT
+    n.key_arn,
+    n.account_id,
+    n.region,
+    'policy_status' AS subject,
+    'changed' AS change,
+    b.policy_status AS value_before,
+    n.policy_status AS value_now
+FROM keys_now n
+JOIN keys_before b ON b.key_arn = n.key_arn
+WHERE n.policy_status <> b.policy_status
+UNION ALL
+SELECT n.key_arn, n.account_id, n.region, 'finding' AS subject, 'appeared' AS change, CAST(NULL AS varchar) AS value_before, concat(n.rule, ': ', n.title) AS value_now
+FROM findings_now n
+JOIN keys_before b ON b.key_arn = n.key_arn
+LEFT JOIN findings_before f ON f.finding_id = n.finding_id
+WHERE f.finding_id IS NULL
+UNION ALL
+SELECT b.key_arn, b.account_id, b.region, 'finding' AS subject, 'gone' AS change, concat(b.rule, ': ', b.title) AS value_before, CAST(NULL AS varchar) AS value_now
+FROM findings_before b
+JOIN keys_now n ON n.key_arn = b.key_arn
+LEFT JOIN findings_now f ON f.finding_id = b.finding_id
+WHERE f.finding_id IS NULL AND n.policy_status = 'observed'

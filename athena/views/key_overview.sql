@@ -1,0 +1,71 @@
+-- What is there to know about each key? One row per key with the columns that are asked for most. facts_lacking names what could not be read.
+CREATE OR REPLACE VIEW key_overview AS
+SELECT
+    k.key_arn,
+    k.key_id,
+    k.account_id,
+    a.name AS account_name,
+    a.ou_path,
+    k.region,
+    array_join(k.aliases, ', ') AS aliases,
+    k.description,
+    k.manager,
+    k.state,
+    k.spec,
+    k.usage,
+    k.origin,
+    k.multi_region_type,
+    k.created_at,
+    date_diff('day', CAST(k.created_at AS date), CAST(r.finished_at AS date)) AS age_days,
+    k.deletion_date,
+    k.valid_to,
+    k.rotation_enabled,
+    k.rotation_count,
+    k.last_rotated_at,
+    u.verdict AS usage_verdict,
+    u.last_used_at,
+    u.operation AS last_used_operation,
+    date_diff('day', CAST(u.last_used_at AS date), CAST(r.finished_at AS date)) AS days_since_last_use,
+    k.concern,
+    COALESCE(f.findings, 0) AS findings,
+    CASE f.worst
+        WHEN 5 THEN 'critical'
+        WHEN 4 THEN 'high'
+        WHEN 3 THEN 'medium'
+        WHEN 2 THEN 'low'
+        WHEN 1 THEN 'info'
+    END AS worst_severity,
+    k.grant_count,
+    k.monthly_cost_usd,
+    NULLIF(
+        concat_ws(
+            ', ',
+            CASE WHEN k.metadata_status IN ('denied', 'failed') THEN 'metadata' END,
+            CASE WHEN k.aliases_status IN ('denied', 'failed') THEN 'aliases' END,
+            CASE WHEN k.policy_status IN ('denied', 'failed') THEN 'policy' END,
+            CASE WHEN k.ram_policy_status IN ('denied', 'failed') THEN 'ram_policy' END,
+            CASE WHEN k.grants_status IN ('denied', 'failed') THEN 'grants' END,
+            CASE WHEN k.tags_status IN ('denied', 'failed') THEN 'tags' END,
+            CASE WHEN k.rotation_status IN ('denied', 'failed') THEN 'rotation' END,
+            CASE WHEN k.rotations_status IN ('denied', 'failed') THEN 'rotations' END,
+            CASE WHEN k.last_usage_status IN ('denied', 'failed') THEN 'last_usage' END
+        ),
+        ''
+    ) AS facts_lacking,
+    k.snapshot_date,
+    k.run_id
+FROM keys k
+JOIN latest_run r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+LEFT JOIN accounts a ON a.snapshot_date = k.snapshot_date AND a.run_id = k.run_id AND a.account_id = k.account_id
+LEFT JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
+LEFT JOIN (
+    SELECT
+        g.snapshot_date,
+        g.run_id,
+        g.key_arn,
+        count(*) AS findings,
+        max(CASE g.severity WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 ELSE 1 END) AS worst
+    FROM findings g
+    JOIN latest_run l ON g.snapshot_date = l.snapshot_date AND g.run_id = l.run_id
+    GROUP BY g.snapshot_date, g.run_id, g.key_arn
+) f ON f.snapshot_date = k.snapshot_date AND f.run_id = k.run_id AND f.key_arn = k.key_arn

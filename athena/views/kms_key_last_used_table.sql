@@ -1,0 +1,18 @@
+-- When was each key last used, for what? One row per key. eventtime is null where no use is recorded, and verdict says whether that means never_used or unknown.
+CREATE OR REPLACE VIEW kms_key_last_used_table AS
+SELECT
+    u.key_id AS keyid,
+    u.account_id AS accountnumber,
+    u.region,
+    u.key_arn AS keyarn,
+    u.last_used_at AS eventtime,
+    u.principal AS username,
+    u.operation AS eventname,
+    u.verdict,
+    u.reason,
+    u.evidence,
+    u.status,
+    u.snapshot_date,
+    u.run_id
+FROM key_last_used u
+JOIN latest_run r ON u.snapshot_date = r.snapshot_date AND u.run_id = r.run_id

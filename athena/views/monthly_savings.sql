@@ -1,0 +1,40 @@
+-- What would go from the monthly bill with the keys that look unneeded, by account and reason, and how sure is that? Each key counts once, under the first reason that holds. Keys whose price is not known are counted apart.
+CREATE OR REPLACE VIEW monthly_savings AS
+SELECT
+    c.account_id,
+    a.name AS account_name,
+    c.reason,
+    c.certainty,
+    count(*) AS keys,
+    count(*) - count(c.monthly_cost_usd) AS keys_without_price,
+    sum(c.monthly_cost_usd) AS monthly_cost_usd,
+    12 * sum(c.monthly_cost_usd) AS yearly_cost_usd,
+    c.snapshot_date,
+    c.run_id
+FROM (
+    SELECT
+        k.account_id,
+        k.monthly_cost_usd,
+        CASE
+            WHEN u.verdict = 'never_used' THEN 'never used'
+            WHEN u.last_used_at < date_add('day', -90, r.started_at) THEN 'not used for 90 days'
+            WHEN k.state = 'Disabled' THEN 'disabled'
+            WHEN COALESCE(u.verdict, 'unknown') = 'unknown' THEN 'no use recorded, but the records do not cover the life of the key'
+        END AS reason,
+        CASE
+            WHEN u.verdict = 'never_used' THEN 'recorded'
+            WHEN u.last_used_at < date_add('day', -90, r.started_at) THEN 'recorded'
+            WHEN k.state = 'Disabled' THEN 'recorded'
+            ELSE 'unknown'
+        END AS certainty,
+        k.snapshot_date,
+        k.run_id
+    FROM keys k
+    JOIN latest_run r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+    LEFT JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
+    WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
+        AND COALESCE(k.state, 'Enabled') NOT IN ('PendingDeletion', 'PendingReplicaDeletion')
+) c
+LEFT JOIN accounts a ON a.snapshot_date = c.snapshot_date AND a.run_id = c.run_id AND a.account_id = c.account_id
+WHERE c.reason IS NOT NULL
+GROUP BY c.account_id, a.name, c.reason, c.certainty, c.snapshot_date, c.run_id

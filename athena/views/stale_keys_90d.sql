@@ -1,0 +1,24 @@
+-- Which customer managed keys were used once, but not in the 90 days before the snapshot?
+CREATE OR REPLACE VIEW stale_keys_90d AS
+SELECT
+    k.key_arn,
+    k.key_id,
+    k.account_id,
+    a.name AS account_name,
+    k.region,
+    array_join(k.aliases, ', ') AS aliases,
+    k.description,
+    k.state,
+    u.last_used_at,
+    u.operation AS last_used_operation,
+    date_diff('day', CAST(u.last_used_at AS date), CAST(r.finished_at AS date)) AS days_since_last_use,
+    k.grant_count,
+    k.monthly_cost_usd,
+    k.snapshot_date,
+    k.run_id
+FROM keys k
+JOIN latest_run r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
+LEFT JOIN accounts a ON a.snapshot_date = k.snapshot_date AND a.run_id = k.run_id AND a.account_id = k.account_id
+WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
+    AND u.last_used_at < date_add('day', -90, r.started_at)

@@ -1,0 +1,25 @@
+-- For which customer managed keys is no use recorded, and is that proof? verdict is never_used where the records cover the key's whole life, else unknown with the reason.
+CREATE OR REPLACE VIEW unused_keys AS
+SELECT
+    k.key_arn,
+    k.key_id,
+    k.account_id,
+    a.name AS account_name,
+    k.region,
+    array_join(k.aliases, ', ') AS aliases,
+    k.description,
+    k.state,
+    k.created_at,
+    COALESCE(u.verdict, 'unknown') AS verdict,
+    CASE WHEN u.key_arn IS NULL THEN 'last usage was not read' ELSE u.reason END AS reason,
+    u.tracking_started_at,
+    k.grant_count,
+    k.monthly_cost_usd,
+    k.snapshot_date,
+    k.run_id
+FROM keys k
+JOIN latest_run r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+LEFT JOIN accounts a ON a.snapshot_date = k.snapshot_date AND a.run_id = k.run_id AND a.account_id = k.account_id
+LEFT JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
+WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
+    AND COALESCE(u.verdict, 'unknown') IN ('never_used', 'unknown')

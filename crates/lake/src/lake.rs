@@ -1,0 +1,129 @@
+//! A lake: a store, a root in it, and the layout below that root.
+
+use std::{path::PathBuf, sync::Arc};
+
+use aws_config::SdkConfig;
+use bytes::Bytes;
+use kms_insights_model::RunId;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, local::LocalFileSystem, path::Path};
+
+use crate::{
+    LakeError, LakeLocation,
+    s3::{S3Options, S3Store},
+    table::{SNAPSHOT_DATE, Table},
+};
+
+/// The folder of what is collected but not yet published.
+pub(crate) const STAGING: &str = "_staging";
+
+/// A lake. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Lake {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+    location: LakeLocation,
+}
+
+/// What a lake on S3 needs: the AWS settings (with an HTTP client) and the options of its writes.
+#[derive(Clone, Debug)]
+pub struct S3Access {
+    /// Region, credentials, endpoint, retries and HTTP client.
+    pub config: SdkConfig,
+    /// Encryption and ownership.
+    pub options: S3Options,
+}
+
+impl Lake {
+    /// The lake at `location`, which must exist if it is a folder. `s3` is needed for lakes on S3 only.
+    ///
+    /// # Errors
+    /// When the folder does not exist, or `s3` is not given for a lake on S3.
+    pub fn open(location: &LakeLocation, s3: Option<&S3Access>) -> Result<Self, LakeError> {
+        match location {
+            LakeLocation::Local(path) if !path.is_dir() => Err(LakeError::NoSuchFolder { path: path.clone() }),
+            _ => Self::open_or_create(location, s3),
+        }
+    }
+
+    /// The lake at `location`; a folder that does not exist is made.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or `s3` is not given for a lake on S3.
+    pub fn open_or_create(location: &LakeLocation, s3: Option<&S3Access>) -> Result<Self, LakeError> {
+        match location {
+            LakeLocation::Local(path) => {
+                std::fs::create_dir_all(path).map_err(|source| LakeError::Folder { path: path.clone(), source })?;
+                let store = LocalFileSystem::new_with_prefix(path)
+                    .map_err(|error| LakeError::Folder { path: path.clone(), source: std::io::Error::other(error) })?
+                    .with_automatic_cleanup(true);
+                Ok(Self::new(Arc::new(store), Path::default(), location.clone()))
+            }
+            LakeLocation::S3 { bucket, prefix } => {
+                let access = s3.ok_or_else(|| LakeError::AwsSettings { location: location.to_string() })?;
+                let store = S3Store::new(&access.config, bucket, &access.options);
+                Ok(Self::new(Arc::new(store), Path::from(prefix.as_str()), location.clone()))
+            }
+        }
+    }
+
+    /// A lake on any store: how tests put faults below it.
+    pub fn new(store: Arc<dyn ObjectStore>, root: Path, location: LakeLocation) -> Self {
+        Self { store, root, location }
+    }
+
+    /// The store.
+    pub fn object_store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// The lake's root within the store.
+    pub const fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the lake is, as it was given.
+    pub const fn location(&self) -> &LakeLocation {
+        &self.location
+    }
+
+    /// The folder of a table's files of one snapshot date: `<root>/<table>/snapshot_date=YYYY-MM-DD`.
+    pub fn partition_path(&self, table: &Table, run: &RunId) -> Path {
+        self.root.clone().join(table.name).join(format!("{SNAPSHOT_DATE}={}", run.snapshot_date()))
+    }
+
+    pub(crate) fn table_path(&self, table: &Table) -> Path {
+        self.root.clone().join(table.name)
+    }
+
+    pub(crate) fn staging_path(&self) -> Path {
+        self.root.clone().join(STAGING)
+    }
+
+    pub(crate) fn staged_run_path(&self, run: &RunId) -> Path {
+        self.staging_path().join(run.as_str())
+    }
+
+    /// The local folder behind a path of this lake; `None` on S3.
+    pub(crate) fn local_folder(&self, path: &Path) -> Option<PathBuf> {
+        match &self.location {
+            LakeLocation::Local(root) => Some(path.parts().fold(root.clone(), |folder, part| folder.join(part.as_ref()))),
+            LakeLocation::S3 { .. } => None,
+        }
+    }
+
+    /// Writes an object that must not exist yet. `false` when another object is there; an equal one counts as this write's own, because a request whose answer
+    /// was lost is sent again by the SDK and then finds its own object.
+    pub(crate) async fn put_new(&self, path: &Path, bytes: Vec<u8>) -> Result<bool, LakeError> {
+        let bytes = Bytes::from(bytes);
+        match self.store.put_opts(path, PutPayload::from_bytes(bytes.clone()), PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(self.get(path).await? == bytes),
+            Err(source) => Err(LakeError::store("write", path)(source)),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &Path) -> Result<Bytes, LakeError> {
+        let result = self.store.get(path).await.map_err(LakeError::store("read", path))?;
+        result.bytes().await.map_err(LakeError::store("read", path))
+    }
+}

@@ -1,0 +1,241 @@
+//! Publishing: staged facts become a snapshot, account by account, and visible by one last write.
+
+mod cost;
+mod outcome;
+mod sink;
+mod summary;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use kms_insights_findings::{KeyContext, analyze};
+use kms_insights_model::{
+    Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, FactName, Failure, KeyFacts, LastUsage, Region, RunId, RunStatus, Timestamp, UnitRecord,
+};
+
+pub use cost::monthly_cost_usd;
+pub(crate) use outcome::signed;
+pub use outcome::{AccountSummary, AccountTally, summarize};
+pub(crate) use sink::encode;
+pub use summary::{FindingCount, IncompleteAccount, PublishedRun};
+
+use crate::{
+    Lake, LakeError,
+    staging::{RunInfo, SortedKeys, StagedRun, StagingWriter, latest_generation},
+    tables::{accounts, collection_errors::Scope, findings, grants, key_last_used, keys, policy_statements},
+};
+use summary::Totals;
+use tables::Sinks;
+
+/// So many accounts are read ahead of the one that is written.
+const READ_AHEAD: usize = 4;
+
+/// Publishes what is staged: first every table's files, then the row of `runs` that makes them a snapshot.
+///
+/// Whatever stops this before its last write leaves the run unpublished, and publishing again begins anew. A complete run's staging is then deleted; a partial
+/// run's is kept, so that a later run can read only what lacks.
+///
+/// # Errors
+/// When the store fails, a staged part is damaged, the run is published already, or another process has taken the run over.
+pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp) -> Result<PublishedRun, LakeError> {
+    // On the heap: eight tables' writers are more than a caller's future should carry.
+    Box::pin(publish_staged(lake, writer, finished_at)).await
+}
+
+async fn publish_staged(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp) -> Result<PublishedRun, LakeError> {
+    let run = writer.run_id();
+    writer.finish().await?;
+    if lake.is_published(run).await? {
+        return Err(LakeError::AlreadyPublished { run: run.clone() });
+    }
+    check_claim(lake, writer).await?;
+    let staged = StagedRun::load(lake, run).await?;
+    let mut publication = Publication { run, info: staged.info(), finished_at, sinks: Sinks::new(lake, run), totals: Totals::default() };
+
+    let planned: BTreeMap<AccountId, &Account> = staged.info().accounts.iter().map(|account| (account.id, account)).collect();
+    // An account of which something is staged is told of, planned or not.
+    let accounts: BTreeSet<AccountId> = planned.keys().copied().chain(staged.accounts()).collect();
+    let staged_run = &staged;
+    let mut inputs = Box::pin(
+        stream::iter(accounts)
+            .map(|account| async move {
+                let (record, units) = staged_run.overview(account).await?;
+                let keys = SortedKeys::of(staged_run, account).await?;
+                Ok::<_, LakeError>(AccountInput { id: account, record, units, keys })
+            })
+            .buffered(READ_AHEAD),
+    );
+    while let Some(input) = inputs.try_next().await? {
+        let account = planned.get(&input.id).copied();
+        publication.account(account, input).await?;
+    }
+    drop(inputs);
+
+    let Publication { sinks, totals, info, .. } = publication;
+    sinks.finish(lake, run).await?;
+    let row = totals.run_row(info, finished_at);
+    let status = totals.status();
+    check_claim(lake, writer).await?;
+    let path = lake.run_path(run);
+    let bytes = encode(std::slice::from_ref(&row)).map_err(LakeError::parquet("write", &path))?;
+    if !lake.put_new(&path, bytes).await? {
+        return Err(LakeError::AlreadyPublished { run: run.clone() });
+    }
+
+    let mut cleanup_error = None;
+    if status == RunStatus::Complete {
+        for done in std::iter::once(run).chain(info.resumed_from.as_ref()) {
+            if let Err(error) = lake.discard_staging(done).await {
+                cleanup_error.get_or_insert(error);
+            }
+        }
+    }
+    Ok(totals.published(run.clone(), status, row, cleanup_error))
+}
+
+async fn check_claim(lake: &Lake, writer: &StagingWriter) -> Result<(), LakeError> {
+    if latest_generation(lake, writer.run_id()).await? > writer.generation() {
+        return Err(LakeError::TakenOver { run: writer.run_id().clone() });
+    }
+    Ok(())
+}
+
+struct AccountInput<'a> {
+    id: AccountId,
+    record: Option<AccountRecord>,
+    units: BTreeMap<Region, UnitRecord>,
+    keys: SortedKeys<'a>,
+}
+
+struct Publication<'a> {
+    run: &'a RunId,
+    info: &'a RunInfo,
+    finished_at: Timestamp,
+    sinks: Sinks,
+    totals: Totals,
+}
+
+impl Publication<'_> {
+    async fn account(&mut self, planned: Option<&Account>, input: AccountInput<'_>) -> Result<(), LakeError> {
+        let AccountInput { id, record, units, mut keys } = input;
+        let unplanned = Account { id, name: None, state: None, ou_path: Fact::NotApplicable, is_management: false };
+        let planned = planned.unwrap_or(&unplanned);
+        let mut tally = AccountTally::default();
+
+        self.account_failures(planned, record.as_ref(), &mut tally).await?;
+        self.unit_failures(id, record.as_ref(), &units, &mut tally).await?;
+        loop {
+            let chunk = keys.next_chunk().await?;
+            if chunk.is_empty() {
+                break;
+            }
+            for (key, usage) in chunk {
+                let unit = units.get(key.arn.region());
+                let usage = usage.unwrap_or_else(|| Fact::Failed(interrupted(ApiAction::KmsGetKeyLastUsage)));
+                self.key(&key, &usage, unit, &mut tally).await?;
+            }
+        }
+        let summary = summarize(record.as_ref(), &tally);
+        let row = accounts::row(self.run, planned, record.as_ref(), &summary);
+        self.totals.account(id, row.name.as_deref(), &summary, &tally);
+        self.sinks.accounts.push(row).await
+    }
+
+    async fn account_failures(&mut self, planned: &Account, record: Option<&AccountRecord>, tally: &mut AccountTally) -> Result<(), LakeError> {
+        let scope = Scope::Account(planned.id);
+        let account = record.map_or(planned, |record| &record.account);
+        if let Some(failure) = account.ou_path.failure() {
+            tally.other_failures.insert("ou_path", failure.code);
+            self.lacking(scope, "ou_path", failure).await?;
+        }
+        let Some(record) = record else {
+            return self.lacking(scope, "account", &interrupted(ApiAction::KmsListKeys)).await;
+        };
+        if let Some(failure) = record.access.failure() {
+            self.lacking(scope, "access", failure).await?;
+        }
+        if let Some(failure) = &record.region_listing {
+            tally.other_failures.insert("regions", failure.code);
+            self.lacking(scope, "regions", failure).await?;
+        }
+        Ok(())
+    }
+
+    async fn unit_failures(
+        &mut self,
+        account: AccountId,
+        record: Option<&AccountRecord>,
+        units: &BTreeMap<Region, UnitRecord>,
+        tally: &mut AccountTally,
+    ) -> Result<(), LakeError> {
+        for (region, unit) in units {
+            let scope = Scope::Unit(account, region);
+            match &unit.key_listing {
+                None => tally.regions_read += 1,
+                Some(failure) => {
+                    *tally.region_failures.entry(failure.code).or_default() += 1;
+                    self.lacking(scope, "key_listing", failure).await?;
+                }
+            }
+            if let Some(failure) = &unit.alias_listing {
+                tally.other_failures.insert("aliases", failure.code);
+                self.lacking(scope, "alias_listing", failure).await?;
+            }
+            if let Some(failure) = unit.custom_key_stores.failure() {
+                tally.other_failures.insert("custom key stores", failure.code);
+                self.lacking(scope, "custom_key_stores", failure).await?;
+            }
+        }
+        // Regions that were to be read, of which nothing says that they were: an account without access was not to be read any further.
+        let unread = record.filter(|record| record.skipped.is_none() && !record.access.is_lacking()).into_iter().flat_map(|record| &record.regions);
+        for region in unread.filter(|region| !units.contains_key(*region)) {
+            let failure = interrupted(ApiAction::KmsListKeys);
+            *tally.region_failures.entry(failure.code).or_default() += 1;
+            self.lacking(Scope::Unit(account, region), "key_listing", &failure).await?;
+        }
+        Ok(())
+    }
+
+    async fn key(&mut self, key: &KeyFacts, usage: &Fact<LastUsage>, unit: Option<&UnitRecord>, tally: &mut AccountTally) -> Result<(), LakeError> {
+        tally.keys += 1;
+        let aliases_told_by_unit = unit.is_some_and(|unit| unit.alias_listing.is_some());
+        let failures: Vec<(FactName, &Failure)> = key.failures().chain(usage.failure().map(|failure| (FactName::LastUsage, failure))).collect();
+        tally.keys_incomplete += u64::from(!failures.is_empty());
+        for (name, failure) in failures {
+            if name == FactName::Aliases && aliases_told_by_unit {
+                continue;
+            }
+            *tally.key_failures.entry(failure.code).or_default() += 1;
+            self.lacking(Scope::Key(&key.arn), name.as_str(), failure).await?;
+        }
+
+        let context = KeyContext { facts: key, last_usage: usage, now: self.finished_at, organization_accounts: self.info.organization_accounts.as_ref() };
+        let analysis = analyze(&context);
+        let stores = unit.and_then(|unit| unit.custom_key_stores.observed()).map_or(&[][..], Vec::as_slice);
+        self.sinks.keys.push(keys::row(self.run, key, usage, stores, &analysis)).await?;
+        self.sinks.key_last_used.push(key_last_used::row(self.run, key, usage)).await?;
+        for row in policy_statements::rows(self.run, &key.arn, &analysis) {
+            self.sinks.policy_statements.push(row).await?;
+        }
+        for row in grants::rows(self.run, key) {
+            self.sinks.grants.push(row).await?;
+        }
+        for finding in analysis.findings {
+            self.totals.finding(&finding);
+            self.sinks.findings.push(findings::row(self.run, &key.arn, finding)).await?;
+        }
+        Ok(())
+    }
+
+    async fn lacking(&mut self, scope: Scope<'_>, fact: &str, failure: &Failure) -> Result<(), LakeError> {
+        self.totals.lacking(failure.code);
+        self.sinks.collection_errors.push(crate::tables::collection_errors::row(self.run, scope, fact, failure)).await
+    }
+}
+
+fn interrupted(action: ApiAction) -> Failure {
+    Failure::new(action, ErrorCode::Interrupted, ErrorCode::Interrupted.meaning())
+}

@@ -1,0 +1,267 @@
+use std::collections::BTreeMap;
+
+use kms_insights_model::{AccountOutcome, ApiAction, ErrorCode, Fact, Failure, RunStatus, StagedRecord};
+use object_store::ObjectStoreExt;
+
+use super::*;
+use crate::{
+    Lake, LakeError,
+    runs::read_all,
+    sample,
+    table::Row,
+    tables::{
+        self, accounts::AccountRow, collection_errors::CollectionErrorRow, findings::FindingRow, grants::GrantRow, key_last_used::KeyLastUsedRow, keys::KeyRow,
+        policy_statements::PolicyStatementRow,
+    },
+};
+
+fn finished() -> Timestamp {
+    sample::at("2026-11-22T06:30:00Z")
+}
+
+async fn rows<R: Row>(lake: &Lake, run: &RunId) -> Vec<R> {
+    let mut rows = Vec::new();
+    for file in lake.data_files(R::TABLE, run).await.unwrap() {
+        rows.extend(read_all(&file.location, lake.get(&file.location).await.unwrap()).unwrap());
+    }
+    rows
+}
+
+async fn begin(lake: &Lake, run: &RunId, accounts: &[u64]) -> StagingWriter {
+    StagingWriter::begin(lake, &sample::info(run, accounts)).await.unwrap()
+}
+
+async fn stage(writer: &StagingWriter, records: Vec<StagedRecord>) {
+    for record in records {
+        writer.record(record).await.unwrap();
+    }
+}
+
+async fn published(lake: &Lake, run: &RunId, accounts: &[u64]) -> PublishedRun {
+    let writer = begin(lake, run, accounts).await;
+    for account in accounts {
+        stage(&writer, sample::whole_account(*account)).await;
+    }
+    publish(lake, &writer, finished()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_complete_run_is_published_with_every_table_and_its_staging_deleted() {
+    let (folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let summary = published(&lake, &run, &[2, 1]).await;
+    assert_eq!((summary.status, summary.row.keys, summary.row.accounts_complete, summary.row.regions_read), (RunStatus::Complete, 4, 2, 2));
+    assert!(summary.cleanup_error.is_none());
+    assert_eq!(lake.published_runs().await.unwrap(), std::slice::from_ref(&summary.row));
+
+    let keys: Vec<KeyRow> = rows(&lake, &run).await;
+    let order: Vec<_> = keys.iter().map(|key| (key.account_id.as_str(), key.key_id.chars().last())).collect();
+    assert_eq!(order, [("000000000001", Some('1')), ("000000000001", Some('2')), ("000000000002", Some('1')), ("000000000002", Some('2'))]);
+    assert_eq!(keys[0].description.as_deref(), Some(sample::HOSTILE));
+    assert_eq!(keys[0].tags.as_ref().unwrap()["owner"], sample::HOSTILE);
+    assert_eq!(keys[0].monthly_cost_usd, Some(1.0));
+    assert!(keys[0].concern.as_deref().unwrap().starts_with("Principal is account"));
+    assert_eq!(keys[0].created_at, Some(sample::at("2024-01-02T03:04:05.678Z")));
+    let statements: Vec<PolicyStatementRow> = rows(&lake, &run).await;
+    assert_eq!(statements.iter().map(|row| (row.sid.as_deref(), row.action.as_str())).collect::<Vec<_>>(), [(Some("Root"), "kms:*"); 4]);
+    assert_eq!(rows::<GrantRow>(&lake, &run).await.len(), 4);
+    assert!(rows::<KeyLastUsedRow>(&lake, &run).await.iter().all(|row| row.verdict == "used"));
+    assert_eq!(rows::<CollectionErrorRow>(&lake, &run).await, []);
+    assert_eq!(rows::<FindingRow>(&lake, &run).await.len() as u64, summary.findings.iter().map(|finding| finding.count).sum::<u64>());
+    for table in tables::ALL {
+        assert_eq!(lake.data_files(table, &run).await.unwrap().len(), 1, "{}", table.name);
+    }
+    assert!(!folder.path().join("_staging").join(run.as_str()).exists());
+}
+
+#[tokio::test]
+async fn what_lacks_is_told_once_and_where_it_belongs() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&lake, &run, &[1, 2, 3, 4]).await;
+    // 1: a denied policy, a denied alias listing that every key carries, a key without usage, a Region nobody came to.
+    let place = "eu-central-1";
+    let alias_failure = sample::denied(ApiAction::KmsListAliases);
+    for number in [1, 2] {
+        let mut key = sample::key(sample::arn(1, place, number));
+        key.aliases = Fact::lacking(alias_failure.clone());
+        if number == 1 {
+            key.policy = Fact::lacking(sample::denied(ApiAction::KmsGetKeyPolicy));
+            stage(&writer, vec![StagedRecord::Usage(Box::new(sample::usage(key.arn.clone())))]).await;
+        }
+        stage(&writer, vec![StagedRecord::Key(Box::new(key))]).await;
+    }
+    let mut unit = sample::unit(1, place, 2);
+    unit.alias_listing = Some(alias_failure);
+    stage(&writer, vec![StagedRecord::Unit(Box::new(unit)), StagedRecord::Account(Box::new(sample::record_of(1, &[place, "us-east-1"])))]).await;
+    // 2: no role. 3: suspended. 4: never reached.
+    let mut denied = sample::record_of(2, &[]);
+    denied.access = Fact::lacking(Failure::new(ApiAction::StsAssumeRole, ErrorCode::AssumeRoleDenied, "no"));
+    let mut skipped = sample::record_of(3, &[]);
+    skipped.skipped = Some("suspended".to_owned());
+    stage(&writer, vec![StagedRecord::Account(Box::new(denied)), StagedRecord::Account(Box::new(skipped))]).await;
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+
+    let mut errors: Vec<_> = rows::<CollectionErrorRow>(&lake, &run)
+        .await
+        .into_iter()
+        .map(|row| (row.account_id.unwrap().trim_start_matches('0').to_owned(), row.region, row.key_id.map(|id| id[35..].to_owned()), row.fact, row.code))
+        .collect();
+    errors.sort();
+    let row = |account: &str, region: Option<&str>, key: Option<&str>, fact: &str, code: &str| {
+        (account.to_owned(), region.map(str::to_owned), key.map(str::to_owned), fact.to_owned(), code.to_owned())
+    };
+    assert_eq!(
+        errors,
+        [
+            row("1", Some(place), None, "alias_listing", "access_denied"),
+            row("1", Some(place), Some("1"), "policy", "access_denied"),
+            row("1", Some(place), Some("2"), "last_usage", "interrupted"),
+            row("1", Some("us-east-1"), None, "key_listing", "interrupted"),
+            row("2", None, None, "access", "assume_role_denied"),
+            row("4", None, None, "account", "interrupted"),
+        ]
+    );
+    let outcomes: Vec<_> = rows::<AccountRow>(&lake, &run).await.into_iter().map(|row| (row.outcome, row.keys, row.keys_incomplete)).collect();
+    let outcome = |text: &str, keys, incomplete| (text.to_owned(), keys, incomplete);
+    assert_eq!(outcomes, [outcome("partial", 2, 2), outcome("failed", 0, 0), outcome("skipped", 0, 0), outcome("failed", 0, 0)]);
+    assert_eq!(summary.status, RunStatus::Partial);
+    assert_eq!(summary.row.facts_lacking, 6);
+    assert_eq!(summary.accounts, BTreeMap::from([(AccountOutcome::Partial, 1), (AccountOutcome::Failed, 2), (AccountOutcome::Skipped, 1)]));
+
+    let keys: Vec<KeyRow> = rows(&lake, &run).await;
+    assert_eq!((keys[0].policy.as_deref(), keys[0].policy_status.as_str(), keys[0].concern.as_deref()), (None, "denied", None));
+    assert_eq!((keys[0].aliases.as_ref(), keys[0].aliases_status.as_str()), (None, "denied"));
+    let used: Vec<KeyLastUsedRow> = rows(&lake, &run).await;
+    assert_eq!((used[1].verdict.as_str(), used[1].status.as_str()), ("unknown", "failed"));
+}
+
+#[tokio::test]
+async fn a_partial_run_resumes_under_a_new_id_and_a_complete_one_takes_the_staging_along() {
+    let (folder, lake) = sample::lake();
+    let (first, second) = (sample::run_id(1), sample::run_id(2));
+    let writer = begin(&lake, &first, &[1, 2]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    assert_eq!(publish(&lake, &writer, finished()).await.unwrap().status, RunStatus::Partial);
+    assert!(matches!(StagingWriter::resume(&lake, &first).await, Err(LakeError::AlreadyPublished { .. })));
+    let listed = lake.staged_runs().await.unwrap();
+    assert!(listed.len() == 1 && listed[0].published);
+
+    let mut info = sample::info(&second, &[1, 2]);
+    info.resumed_from = Some(first.clone());
+    let (writer, staged) = StagingWriter::begin_from(&lake, &info).await.unwrap();
+    assert_eq!(staged.accounts().collect::<Vec<_>>(), [sample::account_id(1)]);
+    stage(&writer, sample::whole_account(2)).await;
+    let summary = publish(&lake, &writer, sample::at("2026-11-22T07:00:00Z")).await.unwrap();
+    assert_eq!((summary.status, summary.row.keys, summary.row.resumed_from.as_deref()), (RunStatus::Complete, 4, Some(first.as_str())));
+    assert_eq!(lake.latest_published().await.unwrap().unwrap().run_id, second.as_str());
+    assert_eq!(lake.published_run_ids().await.unwrap(), [first, second]);
+    assert!(!folder.path().join("_staging").exists() || lake.staged_runs().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_is_published_once() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&lake, &run, &[1]).await;
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+    assert!(matches!(publish(&lake, &writer, finished()).await, Err(LakeError::AlreadyPublished { .. })));
+    assert!(matches!(StagingWriter::begin(&lake, &sample::info(&run, &[1])).await, Err(LakeError::AlreadyPublished { .. })));
+    assert_eq!(lake.published_runs().await.unwrap(), [summary.row]);
+}
+
+#[tokio::test]
+async fn a_run_taken_over_by_another_process_is_left_to_it() {
+    let (folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&lake, &run, &[1]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    let (other, _) = StagingWriter::resume(&sample::same_lake(&folder), &run).await.unwrap();
+    assert!(matches!(publish(&lake, &writer, finished()).await, Err(LakeError::TakenOver { .. })));
+    assert_eq!(publish(&lake, &other, finished()).await.unwrap().row.keys, 2);
+}
+
+#[tokio::test]
+async fn readers_never_see_a_run_before_its_last_write_and_what_an_attempt_left_is_gone_after_it() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&lake, &run, &[1]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    // An attempt that died between its data files and its last write, having written more files than the next one will.
+    let left = encode::<KeyRow>(&[]).unwrap();
+    for number in ["0000", "0007"] {
+        let path = lake.partition_path(&tables::keys::TABLE, &run).join(format!("{run}-{number}.parquet"));
+        lake.object_store().put(&path, left.clone().into()).await.unwrap();
+    }
+    assert_eq!(lake.published_runs().await.unwrap(), []);
+    assert_eq!(lake.latest_published().await.unwrap(), None);
+    assert!(matches!(lake.data_files(&tables::keys::TABLE, &run).await, Err(LakeError::NotPublished { .. })));
+
+    publish(&lake, &writer, finished()).await.unwrap();
+    assert_eq!(lake.data_files(&tables::keys::TABLE, &run).await.unwrap().len(), 1);
+    assert_eq!(rows::<KeyRow>(&lake, &run).await.len(), 2);
+}
+
+#[tokio::test]
+async fn two_runs_at_once_do_not_disturb_each_other() {
+    let (folder, lake) = sample::lake();
+    let other_lake = sample::same_lake(&folder);
+    let (first, second) = (sample::run_id(1), sample::run_id(2));
+    let (a, b) = tokio::join!(published(&lake, &first, &[1, 2, 3]), published(&other_lake, &second, &[2]));
+    assert_eq!((a.row.keys, b.row.keys), (6, 2));
+    assert_eq!((rows::<KeyRow>(&lake, &first).await.len(), rows::<KeyRow>(&lake, &second).await.len()), (6, 2));
+    assert_eq!(lake.published_runs().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_damaged_part_stops_publication_before_anything_is_visible() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&lake, &run, &[1]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    let part = lake.staged_run_path(&run).join("000000000001").join("key-0001-000000.jsonl.zst");
+    lake.object_store().put(&part, b"damaged".to_vec().into()).await.unwrap();
+    assert!(matches!(publish(&lake, &writer, finished()).await, Err(LakeError::CorruptPart { .. })));
+    assert_eq!(lake.published_runs().await.unwrap(), []);
+    assert!(lake.staged_runs().await.unwrap().iter().any(|staged| staged.info.run_id == run));
+}
+
+#[tokio::test]
+async fn row_groups_hold_few_accounts_so_that_one_can_be_read_alone() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&lake, &run, &[1, 2, 3]).await;
+    for account in 1..=3 {
+        for number in 0..60 {
+            let mut key = sample::key(sample::arn(account, "eu-central-1", number));
+            // Text that does not compress, so that the bound on bytes and not that on rows ends a row group.
+            let mut state = (account << 32 | number) + 1;
+            let noise: String = (0..150_000)
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    char::from(b'!' + u8::try_from((state >> 33) % 90).unwrap())
+                })
+                .collect();
+            if let Fact::Observed(metadata) = &mut key.metadata {
+                metadata.description = format!("{number}{noise}");
+            }
+            writer.record(StagedRecord::Key(Box::new(key))).await.unwrap();
+        }
+    }
+    publish(&lake, &writer, finished()).await.unwrap();
+    let file = &lake.data_files(&tables::keys::TABLE, &run).await.unwrap()[0];
+    let reader = SerializedFileReader::new(lake.get(&file.location).await.unwrap()).unwrap();
+    let groups = reader.metadata().row_groups();
+    assert!(groups.len() > 1, "{}", groups.len());
+    let account_ids = |group: &parquet::file::metadata::RowGroupMetaData| {
+        let column = group.columns().iter().find(|column| column.column_path().string() == "account_id").unwrap();
+        let statistics = column.statistics().unwrap();
+        (statistics.min_bytes_opt().unwrap().to_vec(), statistics.max_bytes_opt().unwrap().to_vec())
+    };
+    // The first row group ends before the last account begins, so a reader of that account skips it.
+    let (first, last) = (account_ids(&groups[0]), account_ids(&groups[groups.len() - 1]));
+    assert!(first.1 < last.1 && last.1 == b"000000000003", "{first:?} {last:?}");
+    assert!(groups.iter().all(|group| group.total_byte_size() < 24 << 20));
+}

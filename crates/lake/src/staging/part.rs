@@ -1,0 +1,242 @@
+//! A staged part: one zstd frame of JSON lines, written at once and never changed.
+
+use std::{
+    fmt,
+    io::{BufRead, BufReader, Read, Write},
+    str::FromStr,
+};
+
+use kms_insights_model::{AccountId, StagedRecord};
+use object_store::path::Path;
+use serde::Deserialize;
+
+use crate::LakeError;
+
+/// The longest line that is written, and that is taken back: a key may have 50,000 grants (AWS KMS resource quotas).
+pub const MAX_LINE_BYTES: usize = 64 << 20;
+/// The most that one part may hold, decompressed.
+const MAX_PART_BYTES: u64 = (MAX_LINE_BYTES as u64) + (8 << 20);
+/// The largest compressed part that is fetched: text that does not compress at all, and some.
+pub(super) const MAX_COMPRESSED_BYTES: u64 = MAX_PART_BYTES + (1 << 20);
+/// The largest window that a frame may ask for (2^27 bytes), whatever its header says.
+const MAX_WINDOW_LOG: u32 = 27;
+const COMPRESSION_LEVEL: i32 = 1;
+
+/// The kind of a part's records, in the order in which they must become durable: an account's record says that all the others are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// [`StagedRecord::Key`]
+    Key,
+    /// [`StagedRecord::Usage`]
+    Usage,
+    /// [`StagedRecord::Unit`]
+    Unit,
+    /// [`StagedRecord::Account`]
+    Account,
+}
+
+impl Kind {
+    /// Every kind, in the order of writing.
+    pub(crate) const ALL: [Self; 4] = [Self::Key, Self::Usage, Self::Unit, Self::Account];
+
+    /// The kind of a record.
+    pub(super) const fn of(record: &StagedRecord) -> Self {
+        match record {
+            StagedRecord::Key(_) => Self::Key,
+            StagedRecord::Usage(_) => Self::Usage,
+            StagedRecord::Unit(_) => Self::Unit,
+            StagedRecord::Account(_) => Self::Account,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Usage => "usage",
+            Self::Unit => "unit",
+            Self::Account => "account",
+        }
+    }
+}
+
+/// The name of a part: `<kind>-<generation>-<sequence>.jsonl.zst`. Later generations win, and within one the later part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PartName {
+    /// Which attempt at the run wrote the part.
+    pub(super) generation: u32,
+    /// The part's place among those of its kind.
+    pub(super) sequence: u32,
+    /// What the part holds.
+    pub(super) kind: Kind,
+}
+
+impl fmt::Display for PartName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:04}-{:06}.jsonl.zst", self.kind.as_str(), self.generation, self.sequence)
+    }
+}
+
+impl FromStr for PartName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut pieces = text.strip_suffix(".jsonl.zst").ok_or(())?.split('-');
+        let (kind, generation, sequence) = (pieces.next().ok_or(())?, pieces.next().ok_or(())?, pieces.next().ok_or(())?);
+        let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind).ok_or(())?;
+        let name = Self { generation: generation.parse().map_err(|_| ())?, sequence: sequence.parse().map_err(|_| ())?, kind };
+        // One name for one part: `key-1-1` is not `key-0001-000001`.
+        if name.to_string() == text { Ok(name) } else { Err(()) }
+    }
+}
+
+/// One record as a line.
+pub(super) fn line(record: &StagedRecord) -> Result<Vec<u8>, LakeError> {
+    let what = || match record {
+        StagedRecord::Key(key) => key.arn.to_string(),
+        StagedRecord::Usage(usage) => usage.arn.to_string(),
+        StagedRecord::Unit(unit) => format!("account {} in {}", unit.account, unit.region),
+        StagedRecord::Account(account) => format!("account {}", account.account.id),
+    };
+    let mut line = serde_json::to_vec(record).map_err(|source| LakeError::Encode { what: what(), source })?;
+    if line.len() >= MAX_LINE_BYTES {
+        return Err(LakeError::RecordTooLarge { what: what(), bytes: line.len(), limit: MAX_LINE_BYTES });
+    }
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// A whole part: one frame with a checksum, so that a damaged or truncated part is told apart from a short one.
+pub(super) fn compress(lines: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), COMPRESSION_LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.write_all(lines)?;
+    encoder.finish()
+}
+
+/// The lines of a part, one by one, decompressed as they are asked for.
+pub(super) struct Lines<'a> {
+    reader: BufReader<std::io::Take<zstd::Decoder<'static, BufReader<&'a [u8]>>>>,
+    path: &'a Path,
+    buffer: Vec<u8>,
+    read: u64,
+    count: u32,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Result<Self, LakeError> {
+        if bytes.is_empty() {
+            return Err(corrupt(path, "it is empty"));
+        }
+        let mut decoder = zstd::Decoder::new(bytes).map_err(|error| corrupt(path, error.to_string()))?;
+        decoder.window_log_max(MAX_WINDOW_LOG).map_err(|error| corrupt(path, error.to_string()))?;
+        Ok(Self { reader: BufReader::new(decoder.take(MAX_PART_BYTES + 1)), path, buffer: Vec::new(), read: 0, count: 0 })
+    }
+
+    /// The next line with its number, from 0; `None` at the end of a sound part.
+    pub(super) fn next(&mut self) -> Result<Option<(u32, &[u8])>, LakeError> {
+        self.buffer.clear();
+        let read =
+            (&mut self.reader).take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', &mut self.buffer).map_err(|error| corrupt(self.path, error.to_string()))?;
+        self.read += read as u64;
+        if self.read > MAX_PART_BYTES {
+            return Err(corrupt(self.path, format!("it holds more than {MAX_PART_BYTES} bytes")));
+        }
+        if read == 0 {
+            return if self.count == 0 { Err(corrupt(self.path, "it holds no record")) } else { Ok(None) };
+        }
+        if self.buffer.pop() != Some(b'\n') {
+            let reason = if read > MAX_LINE_BYTES { format!("a line exceeds {MAX_LINE_BYTES} bytes") } else { "its last line has no end".to_owned() };
+            return Err(corrupt(self.path, reason));
+        }
+        let number = self.count;
+        self.count += 1;
+        Ok(Some((number, &self.buffer)))
+    }
+}
+
+/// Reads one line as `T`.
+pub(super) fn parse<'de, T: Deserialize<'de>>(path: &Path, number: u32, line: &'de [u8]) -> Result<T, LakeError> {
+    serde_json::from_slice(line).map_err(|error| corrupt(path, format!("line {}: {error}", number + 1)))
+}
+
+/// Reads one line as a record of `account` and of the part's kind.
+pub(super) fn record(path: &Path, account: AccountId, kind: Kind, number: u32, line: &[u8]) -> Result<StagedRecord, LakeError> {
+    let record: StagedRecord = parse(path, number, line)?;
+    if record.account() != account || Kind::of(&record) != kind {
+        return Err(corrupt(path, format!("line {} does not belong into this part", number + 1)));
+    }
+    Ok(record)
+}
+
+pub(super) fn corrupt(path: &Path, reason: impl Into<String>) -> LakeError {
+    LakeError::CorruptPart { path: path.to_string(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Vec<Vec<u8>>, LakeError> {
+        let path = Path::from("part");
+        let mut lines = Lines::new(&path, bytes)?;
+        let mut all = Vec::new();
+        while let Some((_, line)) = lines.next()? {
+            all.push(line.to_vec());
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn names_read_back_and_foreign_names_are_not_parts() {
+        let name = PartName { generation: 3, sequence: 17, kind: Kind::Usage };
+        assert_eq!(name.to_string(), "usage-0003-000017.jsonl.zst");
+        assert_eq!(name.to_string().parse(), Ok(name));
+        for text in ["", "usage-3-17.jsonl.zst", "usage-0003-000017.jsonl", "other-0003-000017.jsonl.zst", "usage-0003-000017.jsonl.zst#1", "run.json"] {
+            assert!(text.parse::<PartName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_come_back_as_written() {
+        assert_eq!(read(&compress(b"a\n\nccc\n").unwrap()).unwrap(), [b"a".to_vec(), b"".to_vec(), b"ccc".to_vec()]);
+    }
+
+    #[test]
+    fn a_part_cut_off_anywhere_is_an_error() {
+        let bytes = compress("{\"key\":\"0123456789\"}\n".repeat(1000).as_bytes()).unwrap();
+        for length in 0..bytes.len() {
+            assert!(matches!(read(&bytes[..length]), Err(LakeError::CorruptPart { .. })), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_part_with_a_flipped_bit_is_an_error() {
+        let lines: Vec<u8> = (0..500).flat_map(|n| format!("{{\"n\":{}}}\n", n * 7919 % 1013).into_bytes()).collect();
+        let bytes = compress(&lines).unwrap();
+        let sound = read(&bytes).unwrap();
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            // A bit of the frame's header may be without meaning; then nothing is lost.
+            if let Ok(lines) = read(&damaged) {
+                assert_eq!(lines, sound, "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn decompression_is_bounded() {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        let zeros = vec![b'0'; 1 << 20];
+        for _ in 0..80 {
+            encoder.write_all(&zeros).unwrap();
+        }
+        let error = read(&encoder.finish().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("a line exceeds"), "{error}");
+    }
+
+    #[test]
+    fn a_last_line_without_end_is_an_error() {
+        assert!(read(&compress(b"a\nb").unwrap()).is_err());
+    }
+}

@@ -1,0 +1,299 @@
+//! A staged run: its description, its parts, and what a resumed run needs to know of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::TryStreamExt;
+use kms_insights_model::{
+    Account, AccountId, AccountRecord, Fact, KeyArn, KeyFacts, LastUsage, OrganizationId, Region, RunId, StagedRecord, Timestamp, UnitRecord,
+};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path};
+use serde::{Deserialize, Serialize};
+
+use super::part::{self, Kind, Lines, PartName};
+use crate::{Lake, LakeError};
+
+const INFO: &str = "run.json";
+const CLAIM_PREFIX: &str = "writer-";
+/// The largest description that is read back: ten thousand accounts take some four megabytes.
+const MAX_INFO_BYTES: u64 = 64 << 20;
+
+/// What a run was to do: all that is needed to resume or publish it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// The run.
+    pub run_id: RunId,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The version of the program that began it.
+    pub tool_version: String,
+    /// The organization, where there is one.
+    pub organization_id: Option<OrganizationId>,
+    /// The accounts that the run was to read, those to be skipped included.
+    pub accounts: Vec<Account>,
+    /// All accounts of the organization, so that a principal of another account can be told from a stranger's; `None` where they could not be listed.
+    pub organization_accounts: Option<BTreeSet<AccountId>>,
+    /// The Regions that the run was limited to; `None` for all that are enabled.
+    pub regions: Option<Vec<Region>>,
+    /// Whether AWS managed keys were to be left out.
+    pub customer_managed_only: bool,
+    /// The published partial run that this one completes.
+    pub resumed_from: Option<RunId>,
+    /// Further settings of the collector that a resumed run takes over; nothing to the lake.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A run that is staged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedRunSummary {
+    /// Its description.
+    pub info: RunInfo,
+    /// Whether it is published: then it is kept because it is partial, and is resumed under a new id.
+    pub published: bool,
+}
+
+/// A key as staged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StagedKey {
+    /// Every fact that applies is there.
+    Complete,
+    /// Some fact lacks; here are the others.
+    Lacking(Box<KeyFacts>),
+}
+
+/// What is staged of one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StagedAccount {
+    /// The account's record; `None` where its collection did not end.
+    pub record: Option<AccountRecord>,
+    /// Its Regions of which all keys are staged.
+    pub units: BTreeMap<Region, UnitRecord>,
+    /// Its keys.
+    pub keys: BTreeMap<KeyArn, StagedKey>,
+    /// Their last usage.
+    pub usages: BTreeMap<KeyArn, Fact<LastUsage>>,
+}
+
+/// The parts of one account, sorted by generation and sequence.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AccountParts(BTreeMap<Kind, Vec<PartName>>);
+
+impl AccountParts {
+    pub(crate) fn of(&self, kind: Kind) -> &[PartName] {
+        self.0.get(&kind).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A staged run, of which single accounts can be read back: never the whole organization at once.
+#[derive(Clone, Debug)]
+pub struct StagedRun {
+    lake: Lake,
+    info: RunInfo,
+    accounts: BTreeMap<AccountId, AccountParts>,
+}
+
+impl StagedRun {
+    /// The staged run of this id.
+    ///
+    /// # Errors
+    /// When the store fails, no such run is staged, or a staged file is not what a writer leaves.
+    pub async fn load(lake: &Lake, run: &RunId) -> Result<Self, LakeError> {
+        let info = read_info(lake, run).await?;
+        let folder = lake.staged_run_path(run);
+        let mut accounts: BTreeMap<AccountId, AccountParts> = BTreeMap::new();
+        let mut objects = lake.object_store().list(Some(&folder));
+        while let Some(object) = objects.try_next().await.map_err(LakeError::store("list", &folder))? {
+            let Some(mut below) = object.location.prefix_match(&folder) else { continue };
+            let (Some(account), Some(name), None) = (below.next(), below.next(), below.next()) else { continue };
+            // The notes that file managers leave in folders.
+            if name.as_ref().starts_with('.') {
+                continue;
+            }
+            // A file that nobody here wrote could be records under a damaged name: it must not be passed over.
+            let (Ok(account), Ok(name)) = (account.as_ref().parse(), name.as_ref().parse::<PartName>()) else {
+                return Err(part::corrupt(&object.location, "its name is not that of a part"));
+            };
+            accounts.entry(account).or_default().0.entry(name.kind).or_default().push(name);
+        }
+        for parts in accounts.values_mut().flat_map(|parts| parts.0.values_mut()) {
+            parts.sort_unstable();
+        }
+        Ok(Self { lake: lake.clone(), info, accounts })
+    }
+
+    /// The run's description.
+    pub const fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// The accounts of which something is staged.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.accounts.keys().copied()
+    }
+
+    /// What is staged of an account: its complete keys by name only. Nothing where nothing is staged.
+    ///
+    /// # Errors
+    /// When the store fails, or a part is damaged.
+    pub async fn account(&self, account: AccountId) -> Result<StagedAccount, LakeError> {
+        let mut staged = StagedAccount::default();
+        for kind in Kind::ALL {
+            for name in self.parts(account).of(kind) {
+                let (path, bytes) = self.fetch(account, *name).await?;
+                let mut lines = Lines::new(&path, &bytes)?;
+                while let Some((number, line)) = lines.next()? {
+                    match part::record(&path, account, kind, number, line)? {
+                        StagedRecord::Account(record) => staged.record = Some(*record),
+                        StagedRecord::Unit(unit) => drop(staged.units.insert(unit.region.clone(), *unit)),
+                        StagedRecord::Key(key) => {
+                            let arn = key.arn.clone();
+                            drop(staged.keys.insert(arn, if key.is_complete() { StagedKey::Complete } else { StagedKey::Lacking(key) }));
+                        }
+                        StagedRecord::Usage(usage) => drop(staged.usages.insert(usage.arn, usage.last_usage)),
+                    }
+                }
+            }
+        }
+        Ok(staged)
+    }
+
+    pub(crate) fn parts(&self, account: AccountId) -> AccountParts {
+        self.accounts.get(&account).cloned().unwrap_or_default()
+    }
+
+    /// The account's own record and its Regions' records.
+    pub(crate) async fn overview(&self, account: AccountId) -> Result<(Option<AccountRecord>, BTreeMap<Region, UnitRecord>), LakeError> {
+        let (mut record, mut units) = (None, BTreeMap::new());
+        for kind in [Kind::Unit, Kind::Account] {
+            for name in self.parts(account).of(kind) {
+                let (path, bytes) = self.fetch(account, *name).await?;
+                let mut lines = Lines::new(&path, &bytes)?;
+                while let Some((number, line)) = lines.next()? {
+                    match part::record(&path, account, kind, number, line)? {
+                        StagedRecord::Account(found) => record = Some(*found),
+                        StagedRecord::Unit(unit) => drop(units.insert(unit.region.clone(), *unit)),
+                        StagedRecord::Key(_) | StagedRecord::Usage(_) => {}
+                    }
+                }
+            }
+        }
+        Ok((record, units))
+    }
+
+    pub(crate) async fn fetch(&self, account: AccountId, name: PartName) -> Result<(Path, bytes::Bytes), LakeError> {
+        let path = part_path(&self.lake, &self.info.run_id, account, name);
+        let bytes = get_bounded(&self.lake, &path, part::MAX_COMPRESSED_BYTES).await?;
+        bytes.map(|bytes| (path.clone(), bytes)).ok_or_else(|| part::corrupt(&path, "it is larger than any part"))
+    }
+}
+
+impl Lake {
+    /// The staged runs, oldest first: those that were stopped, and published partial ones.
+    ///
+    /// # Errors
+    /// When the store fails, or a run's description is damaged.
+    pub async fn staged_runs(&self) -> Result<Vec<StagedRunSummary>, LakeError> {
+        let folder = self.staging_path();
+        let listing = self.object_store().list_with_delimiter(Some(&folder)).await.map_err(LakeError::store("list", &folder))?;
+        let mut runs = Vec::new();
+        for prefix in listing.common_prefixes {
+            let Some(Ok(run)) = prefix.filename().map(str::parse::<RunId>) else { continue };
+            match read_info(self, &run).await {
+                Ok(info) => runs.push(StagedRunSummary { published: self.is_published(&run).await?, info }),
+                // Killed before its description was written, or deleted to its end but for an empty folder: there is nothing to resume.
+                Err(LakeError::UnknownRun { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        runs.sort_by(|a, b| a.info.run_id.cmp(&b.info.run_id));
+        Ok(runs)
+    }
+
+    /// Deletes what is staged of a run.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn discard_staging(&self, run: &RunId) -> Result<(), LakeError> {
+        let folder = self.staged_run_path(run);
+        if let Some(local) = self.local_folder(&folder) {
+            // Takes along the temporary files that a killed process leaves, which the store does not list.
+            return match tokio::fs::remove_dir_all(&local).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LakeError::Folder { path: local, source: error }),
+                _ => Ok(()),
+            };
+        }
+        let store = self.object_store();
+        let locations = Box::pin(store.list(Some(&folder)).map_ok(|object| object.location));
+        store.delete_stream(locations).try_for_each(|_| async { Ok(()) }).await.map_err(LakeError::store("delete", &folder))
+    }
+}
+
+pub(super) fn part_path(lake: &Lake, run: &RunId, account: AccountId, name: PartName) -> Path {
+    lake.staged_run_path(run).join(account.as_str()).join(name.to_string())
+}
+
+pub(super) async fn write_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeError> {
+    let path = lake.staged_run_path(&info.run_id).join(INFO);
+    let bytes = serde_json::to_vec_pretty(info).map_err(|source| LakeError::Encode { what: format!("run {}", info.run_id), source })?;
+    if lake.put_new(&path, bytes).await? { Ok(()) } else { Err(LakeError::TakenOver { run: info.run_id.clone() }) }
+}
+
+pub(super) async fn read_info(lake: &Lake, run: &RunId) -> Result<RunInfo, LakeError> {
+    let path = lake.staged_run_path(run).join(INFO);
+    let corrupt = |reason: String| LakeError::CorruptRun { path: path.to_string(), reason };
+    let bytes = match get_bounded(lake, &path, MAX_INFO_BYTES).await {
+        Ok(bytes) => bytes.ok_or_else(|| corrupt("it is too large".to_owned()))?,
+        Err(LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => return Err(LakeError::UnknownRun { run: run.clone() }),
+        Err(error) => return Err(error),
+    };
+    let info: RunInfo = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+    if info.run_id == *run { Ok(info) } else { Err(corrupt(format!("it describes run {}", info.run_id))) }
+}
+
+async fn get_bounded(lake: &Lake, path: &Path, limit: u64) -> Result<Option<bytes::Bytes>, LakeError> {
+    let result = lake.object_store().get(path).await.map_err(LakeError::store("read", path))?;
+    if result.meta.size > limit {
+        return Ok(None);
+    }
+    result.bytes().await.map(Some).map_err(LakeError::store("read", path))
+}
+
+/// Takes the next generation of a run; of several that try at once, each gets another.
+pub(super) async fn claim_generation(lake: &Lake, run: &RunId) -> Result<u32, LakeError> {
+    let mut generation = latest_generation(lake, run).await? + 1;
+    loop {
+        let path = lake.staged_run_path(run).join(format!("{CLAIM_PREFIX}{generation:04}"));
+        // The process id makes two claims differ, so that only one of them can take the object for its own.
+        let claim = format!("process {} at {}\n", std::process::id(), chrono::Utc::now().to_rfc3339());
+        if lake.put_new(&path, claim.into_bytes()).await? {
+            return Ok(generation);
+        }
+        generation += 1;
+    }
+}
+
+/// The generation that was last taken, by parts that are there or by a claim; 0 where there is none.
+pub(crate) async fn latest_generation(lake: &Lake, run: &RunId) -> Result<u32, LakeError> {
+    let folder = lake.staged_run_path(run);
+    let mut latest = 0;
+    let mut objects = lake.object_store().list(Some(&folder));
+    while let Some(object) = objects.try_next().await.map_err(LakeError::store("list", &folder))? {
+        let Some(name) = object.location.filename() else { continue };
+        let claimed = name.strip_prefix(CLAIM_PREFIX).and_then(|number| number.parse().ok());
+        let written = name.parse::<PartName>().ok().map(|name| name.generation);
+        latest = latest.max(claimed.or(written).unwrap_or(0));
+    }
+    Ok(latest)
+}
+
+/// Copies the parts of an earlier run, so that a run which completes it starts from everything that was read.
+pub(super) async fn copy_parts(lake: &Lake, from: &RunId, to: &RunId) -> Result<(), LakeError> {
+    let staged = StagedRun::load(lake, from).await?;
+    for (account, parts) in &staged.accounts {
+        for name in parts.0.values().flatten() {
+            let (source, target) = (part_path(lake, from, *account, *name), part_path(lake, to, *account, *name));
+            lake.object_store().copy(&source, &target).await.map_err(LakeError::store("copy", &source))?;
+        }
+    }
+    Ok(())
+}

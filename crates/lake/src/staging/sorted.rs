@@ -1,0 +1,167 @@
+//! The keys of one account in the order of the tables, in chunks of bounded size.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use kms_insights_model::{AccountId, Fact, KeyArn, KeyFacts, KeyId, LastUsage, Region, StagedRecord};
+use object_store::path::Path;
+use serde::Deserialize;
+
+use super::{
+    part::{self, Kind, Lines, PartName},
+    run::StagedRun,
+};
+use crate::LakeError;
+
+/// So many bytes of JSON are turned into facts at once. An account with more is read again for each chunk: what is slow to collect may be read twice, but
+/// memory must not grow with an account's keys.
+const CHUNK_BYTES: u64 = 8 << 20;
+/// So many bytes of compressed parts are kept from the first reading: all of them, for all but the largest accounts.
+const CACHE_BYTES: usize = 8 << 20;
+const CONCURRENT_FETCHES: usize = 8;
+
+/// Reads the keys of an account sorted by Region and id, each once, as the latest generation has it, with its last usage.
+pub(crate) struct SortedKeys<'a> {
+    keys: Index<'a>,
+    usages: Index<'a>,
+    next: usize,
+    chunk_bytes: u64,
+}
+
+/// Where each key's record is, without the record.
+struct Index<'a> {
+    run: &'a StagedRun,
+    account: AccountId,
+    parts: Vec<CachedPart>,
+    entries: Vec<Entry>,
+}
+
+struct CachedPart {
+    name: PartName,
+    content: Option<(Path, Bytes)>,
+}
+
+struct Entry {
+    region: Region,
+    key_id: KeyId,
+    part: usize,
+    line: u32,
+    bytes: u64,
+}
+
+impl Entry {
+    fn key(&self) -> (&Region, &KeyId) {
+        (&self.region, &self.key_id)
+    }
+}
+
+/// The part of a key's or usage's line that the index needs; the rest is skipped, not built.
+#[derive(Deserialize)]
+enum Heading {
+    #[serde(rename = "key", alias = "usage")]
+    Key { arn: KeyArn },
+}
+
+impl<'a> SortedKeys<'a> {
+    pub(crate) async fn of(run: &'a StagedRun, account: AccountId) -> Result<Self, LakeError> {
+        Self::with_chunk_bytes(run, account, CHUNK_BYTES).await
+    }
+
+    pub(super) async fn with_chunk_bytes(run: &'a StagedRun, account: AccountId, chunk_bytes: u64) -> Result<Self, LakeError> {
+        let (keys, usages) = (Index::of(run, account, Kind::Key).await?, Index::of(run, account, Kind::Usage).await?);
+        Ok(Self { keys, usages, next: 0, chunk_bytes })
+    }
+
+    /// The next keys, in order; none at the end.
+    pub(crate) async fn next_chunk(&mut self) -> Result<Vec<(KeyFacts, Option<Fact<LastUsage>>)>, LakeError> {
+        let (mut wanted, mut bytes) = (Vec::new(), 0);
+        while let Some(entry) = self.keys.entries.get(self.next) {
+            if !wanted.is_empty() && bytes + entry.bytes > self.chunk_bytes {
+                break;
+            }
+            bytes += entry.bytes;
+            wanted.push(self.next);
+            self.next += 1;
+        }
+        let mut usages: Vec<Option<usize>> = Vec::with_capacity(wanted.len());
+        for key in &wanted {
+            usages.push(self.usages.position(self.keys.entries[*key].key()));
+        }
+        let keys = self.keys.load(&wanted).await?;
+        let mut found = self.usages.load(&usages.iter().flatten().copied().collect::<Vec<_>>()).await?.into_iter();
+        let mut chunk = Vec::with_capacity(keys.len());
+        for (record, usage) in keys.into_iter().zip(usages) {
+            let usage = match usage.and_then(|_| found.next()) {
+                Some(StagedRecord::Usage(usage)) => Some(usage.last_usage),
+                _ => None,
+            };
+            if let StagedRecord::Key(key) = record {
+                chunk.push((*key, usage));
+            }
+        }
+        Ok(chunk)
+    }
+}
+
+impl<'a> Index<'a> {
+    async fn of(run: &'a StagedRun, account: AccountId, kind: Kind) -> Result<Self, LakeError> {
+        let mut index = Self { run, account, parts: Vec::new(), entries: Vec::new() };
+        let (mut regions, mut cached) = (BTreeSet::<Region>::new(), 0);
+        let mut parts = stream::iter(run.parts(account).of(kind).to_vec())
+            .map(|name| async move { run.fetch(account, name).await.map(|content| (name, content)) })
+            .buffered(CONCURRENT_FETCHES);
+        while let Some((name, (path, bytes))) = parts.try_next().await? {
+            let at = index.parts.len();
+            let mut lines = Lines::new(&path, &bytes)?;
+            while let Some((line, text)) = lines.next()? {
+                let Heading::Key { arn } = part::parse(&path, line, text)?;
+                // One name for all keys of a Region: an account may have a hundred thousand.
+                let region = regions.get(arn.region()).cloned().unwrap_or_else(|| {
+                    regions.insert(arn.region().clone());
+                    arn.region().clone()
+                });
+                index.entries.push(Entry { region, key_id: arn.key_id().clone(), part: at, line, bytes: text.len() as u64 });
+            }
+            cached += bytes.len();
+            index.parts.push(CachedPart { name, content: (cached <= CACHE_BYTES).then_some((path, bytes)) });
+        }
+        // Parts are sorted by generation and sequence: of several records of a key the last one holds.
+        index.entries.sort_by(|a, b| a.key().cmp(&b.key()).then_with(|| (b.part, b.line).cmp(&(a.part, a.line))));
+        index.entries.dedup_by(|later, first| later.key() == first.key());
+        index.entries.shrink_to_fit();
+        Ok(index)
+    }
+
+    fn position(&self, key: (&Region, &KeyId)) -> Option<usize> {
+        self.entries.binary_search_by(|entry| entry.key().cmp(&key)).ok()
+    }
+
+    /// The records at these places of the index, in the order asked for.
+    async fn load(&self, wanted: &[usize]) -> Result<Vec<StagedRecord>, LakeError> {
+        let mut places: Vec<(usize, u32, usize)> =
+            wanted.iter().enumerate().map(|(order, at)| (self.entries[*at].part, self.entries[*at].line, order)).collect();
+        places.sort_unstable();
+        let mut records: Vec<Option<StagedRecord>> = vec![None; wanted.len()];
+        for group in places.chunk_by(|a, b| a.0 == b.0) {
+            let part = &self.parts[group[0].0];
+            let (path, bytes) = match &part.content {
+                Some(content) => content.clone(),
+                None => self.run.fetch(self.account, part.name).await?,
+            };
+            let mut lines = Lines::new(&path, &bytes)?;
+            for (_, line, order) in group {
+                while let Some((number, text)) = lines.next()? {
+                    if number == *line {
+                        records[*order] = Some(part::record(&path, self.account, part.name.kind, number, text)?);
+                        break;
+                    }
+                }
+                if records[*order].is_none() {
+                    return Err(part::corrupt(&path, "it changed while it was read"));
+                }
+            }
+        }
+        Ok(records.into_iter().flatten().collect())
+    }
+}

@@ -1,0 +1,57 @@
+//! The table `findings`: what the rules make of the facts.
+
+use kms_insights_findings::Finding;
+use kms_insights_model::{KeyArn, RunId};
+
+use crate::table::table;
+
+table! {
+    /// One row per key, rule and cause.
+    FindingRow in "findings" {
+        /// The run.
+        run_id: String, from [];
+        /// The key's ARN.
+        key_arn: String, from [KmsListKeys];
+        /// The key's id within its account and Region.
+        key_id: String, from [KmsListKeys];
+        /// The account that owns the key.
+        account_id: String, from [KmsListKeys];
+        /// The key's Region.
+        region: String, from [KmsListKeys];
+        /// The finding's id: the same in every run for the same key, rule and cause.
+        finding_id: String, from [];
+        /// The rule's id.
+        rule: String, from [];
+        /// How bad it is, if it is so.
+        severity: String, from [];
+        /// How sure it is.
+        confidence: String, from [];
+        /// The finding in one line.
+        title: String, from [];
+        /// The statement, grant or setting that causes it.
+        cause: String, from [];
+        /// What was weighed, as JSON text.
+        evidence: String, from [];
+        /// What a person can do about it.
+        remediation: String, from [];
+    }
+}
+
+/// The row of a finding.
+pub fn row(run: &RunId, arn: &KeyArn, finding: Finding) -> FindingRow {
+    FindingRow {
+        run_id: run.to_string(),
+        key_arn: arn.to_string(),
+        key_id: arn.key_id().to_string(),
+        account_id: arn.account().to_string(),
+        region: arn.region().to_string(),
+        finding_id: finding.id,
+        rule: finding.rule.to_owned(),
+        severity: finding.severity.to_string(),
+        confidence: finding.confidence.to_string(),
+        title: finding.title,
+        cause: finding.cause,
+        evidence: finding.evidence,
+        remediation: finding.remediation,
+    }
+}

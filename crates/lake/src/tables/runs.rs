@@ -1,0 +1,47 @@
+//! The table `runs`: a run's row is written last, and publishes it.
+
+use kms_insights_model::Timestamp;
+
+use crate::table::table;
+
+table! {
+    /// One row per published run. The row is written last: files of a run without a row here are not part of any snapshot.
+    RunRow in "runs" {
+        /// The run: the moment it began and eight random characters; ids sort by time.
+        run_id: String, from [];
+        /// `complete` when every fact that applies was observed in every account that was to be read, else `partial`: `collection_errors` says what lacks.
+        status: String, from [];
+        /// When the run began.
+        started_at: Timestamp, from [];
+        /// When the run was published.
+        finished_at: Timestamp, from [];
+        /// The version of kms-insights.
+        tool_version: String, from [];
+        /// The organization; null when only single accounts were read.
+        organization_id: Option<String>, from [OrganizationsDescribeOrganization];
+        /// The published partial run that this one completes.
+        resumed_from: Option<String>, from [];
+        /// How many accounts the run was to read.
+        accounts_planned: i64, from [];
+        /// Accounts of which every fact that applies was observed.
+        accounts_complete: i64, from [];
+        /// Accounts of which something lacks.
+        accounts_partial: i64, from [];
+        /// Accounts of which nothing could be read.
+        accounts_failed: i64, from [];
+        /// Accounts left out on purpose, because they are suspended, closed or not yet active.
+        accounts_skipped: i64, from [];
+        /// How many Regions of accounts (account × Region) were read to the end of their list of keys.
+        regions_read: i64, from [];
+        /// How many keys the run holds.
+        keys: i64, from [];
+        /// How many of them lack a fact.
+        keys_incomplete: i64, from [];
+        /// How many facts lack: the rows of `collection_errors`.
+        facts_lacking: i64, from [];
+        /// How many findings the run holds.
+        findings: i64, from [];
+        /// Whether AWS managed keys were left out.
+        customer_managed_only: bool, from [];
+    }
+}

@@ -1,0 +1,11 @@
+//! The embedded engine over a small lake: every view, every saved query, every format, and what must not be possible.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod fixture;
+mod formats;
+mod functions;
+mod names;
+mod read_only;
+mod saved_queries;
+mod views;

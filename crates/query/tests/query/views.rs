@@ -1,0 +1,81 @@
+use kms_insights_query::VIEWS;
+
+use crate::fixture::{GHOST, engine, rows};
+
+/// The rows of a view, whole; `pending_deletion` apart, whose days left are told from today.
+async fn whole(view: &str) -> String {
+    rows(&format!("SELECT * FROM {view}")).await
+}
+
+macro_rules! whole_rows {
+    ($($view:ident),+ $(,)?) => {
+        $(#[tokio::test]
+        async fn $view() {
+            insta::assert_snapshot!(stringify!($view), whole(stringify!($view)).await);
+        })+
+
+        #[test]
+        fn every_view_is_compared() {
+            let mut compared = vec!["pending_deletion", $(stringify!($view)),+];
+            compared.sort_unstable();
+            assert_eq!(compared, VIEWS.iter().map(|view| view.name).collect::<Vec<_>>());
+        }
+    };
+}
+
+whole_rows!(
+    changes_since_previous,
+    coverage_gaps,
+    external_access,
+    key_overview,
+    kms_key_last_used_table,
+    kms_keys_table,
+    latest_run,
+    monthly_savings,
+    overly_permissive_keys,
+    rotation_gaps,
+    stale_keys_90d,
+    unused_keys,
+);
+
+#[tokio::test]
+async fn pending_deletion() {
+    let days_left = "days_left - date_diff('day', current_date, DATE '2099-01-01') AS days_left_off_by";
+    insta::assert_snapshot!(
+        "pending_deletion",
+        rows(&format!("SELECT key_arn, account_name, aliases, state, deletion_date, {days_left}, usage_verdict, last_used_at, run_id FROM pending_deletion"))
+            .await
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_was_not_published_is_not_seen() {
+    assert_eq!(rows(&format!("SELECT key_arn FROM keys WHERE key_id = '{GHOST}'")).await, "");
+    assert_eq!(rows("SELECT DISTINCT snapshot_date FROM keys").await, "{\"snapshot_date\":\"2026-08-20\"}\n{\"snapshot_date\":\"2026-11-20\"}");
+}
+
+#[tokio::test]
+async fn files_of_other_days_are_not_opened_when_the_date_is_given() {
+    let plan = rows("EXPLAIN SELECT key_arn FROM keys WHERE snapshot_date = '2026-08-20'").await;
+    assert!(plan.contains("snapshot_date=2026-08-20") && !plan.contains("snapshot_date=2026-11-20"), "{plan}");
+}
+
+#[tokio::test]
+async fn views_open_no_files_of_earlier_runs() {
+    let plan = rows("EXPLAIN ANALYZE SELECT * FROM kms_keys_table").await;
+    println!("{}", plan.replace("\\n", "\n"));
+    assert!(plan.contains("files_ranges_pruned_statistics=2 total → 1 matched"), "{plan}");
+}
+
+#[tokio::test]
+async fn row_groups_are_pruned_by_account() {
+    let plan = rows("EXPLAIN SELECT key_arn FROM keys WHERE account_id = '111122223333'").await;
+    assert!(plan.contains("pruning_predicate"), "{plan}");
+}
+
+#[tokio::test]
+async fn every_relation_says_what_it_is() {
+    let relations = engine().await.relations().await.unwrap();
+    assert_eq!(relations.len(), kms_insights_lake::tables::ALL.len() + VIEWS.len());
+    assert!(relations.iter().all(|relation| !relation.description.is_empty() && !relation.schema.fields().is_empty()));
+}
