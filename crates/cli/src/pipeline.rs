@@ -12,7 +12,7 @@ use kms_insights_lake::{
     publish::{PublishedRun, publish},
     staging::{RunInfo, StagedKey, StagedRun, StagingWriter},
 };
-use kms_insights_model::{AccountId, ErrorCode, RunId, StagedRecord};
+use kms_insights_model::{AccountId, ErrorCode, Failure, RunId, StagedRecord};
 use tokio::sync::OnceCell;
 
 use crate::{exit::Trouble, lake::trouble};
@@ -161,7 +161,7 @@ fn collect_trouble(error: &CollectError, run: Option<&RunId>) -> Trouble {
         CollectError::Plan(PlanError::Accounts(failure)) if failure.code == ErrorCode::AccessDenied => {
             "run it from the management account or a delegated administrator account, or name accounts with --accounts".to_owned()
         }
-        CollectError::Plan(PlanError::Caller(failure) | PlanError::Accounts(failure) | PlanError::Tree(failure)) => failure.code.next_step().to_owned(),
+        CollectError::Plan(PlanError::Caller(failure) | PlanError::Accounts(failure) | PlanError::Tree(failure)) => first_step(failure),
         CollectError::Plan(PlanError::UnknownUnit(_)) => "name it by its id (ou-…) or its path from the root (/Workloads/Prod)".to_owned(),
         CollectError::Plan(PlanError::NothingSelected) => "check --accounts and --ou".to_owned(),
         CollectError::Sink(_) | CollectError::Task(_) => match run {
@@ -174,6 +174,18 @@ fn collect_trouble(error: &CollectError, run: Option<&RunId>) -> Trouble {
         _ => Trouble::failed(error),
     };
     trouble.next(next)
+}
+
+/// What to do when a run could not even be planned: there is nothing to resume yet.
+fn first_step(failure: &Failure) -> String {
+    match failure.code {
+        ErrorCode::Connection | ErrorCode::Timeout => match std::env::var("AWS_ENDPOINT_URL") {
+            Ok(endpoint) => format!("check that AWS_ENDPOINT_URL, {endpoint}, is where AWS or its stand-in answers"),
+            Err(_) => "check the network, and HTTPS_PROXY where there is a proxy".to_owned(),
+        },
+        code if code.is_retryable() => "try again later".to_owned(),
+        code => code.next_step().to_owned(),
+    }
 }
 
 fn publish_trouble(error: &LakeError, lake: &Lake, run: &RunId) -> Trouble {

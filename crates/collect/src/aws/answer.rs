@@ -2,7 +2,7 @@
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use kms_insights_model::{ErrorCode, Timestamp};
 
 use crate::cloud::{Answer, ApiError};
@@ -27,7 +27,7 @@ where
         Some(message) => message.to_owned(),
         None => match status {
             Some(status) if !(200..300).contains(&status) => format!("HTTP status {status}"),
-            _ => DisplayErrorContext(error).to_string(),
+            _ => causes(error),
         },
     };
     ApiError { code, aws_code, message }
@@ -117,6 +117,20 @@ fn has_source<T: std::error::Error + 'static>(error: &(dyn std::error::Error + '
         next = error.source();
     }
     false
+}
+
+/// An error and what caused it, each said once, the innermost last: `dispatch failure: io error: tcp connect error: Connection refused (os error 111)`.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let words = error.to_string();
+        if !said.iter().any(|earlier| earlier.contains(&words)) {
+            said.push(words);
+        }
+        next = error.source();
+    }
+    said.join(": ")
 }
 
 /// An answer whose content cannot be what the API documents.
