@@ -23,10 +23,10 @@ FROM (
         s.region,
         'key policy' AS way_in,
         COALESCE(s.sid, concat('statement ', CAST(s.statement_index AS varchar))) AS source,
-        s.principal,
+        CASE WHEN s.negated_principal THEN 'everyone but ' || s.principal ELSE s.principal END AS principal,
         s.principal_type,
-        CASE WHEN s.principal LIKE 'arn:%' THEN NULLIF(split_part(s.principal, ':', 5), '') WHEN length(s.principal) = 12 THEN s.principal END AS principal_account,
-        s.action AS actions,
+        CASE WHEN s.negated_principal THEN NULL WHEN s.principal LIKE 'arn:%' THEN NULLIF(split_part(s.principal, ':', 5), '') WHEN length(s.principal) = 12 THEN s.principal END AS principal_account,
+        CASE WHEN s.negated_actions THEN 'all but ' || s.action ELSE s.action END AS actions,
         s.condition,
         s.snapshot_date,
         s.run_id

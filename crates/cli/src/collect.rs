@@ -181,6 +181,9 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
     let observer = Style::fitting(json, arguments.quiet).observer();
     let published = pipeline::collect_and_publish(cloud, options, &lake, resume, observer, stop).await?;
     summary::print(&published, &lake, arguments.format)?;
+    if !json {
+        crate::terminal::print(&summary::next_commands(&published, &lake))?;
+    }
     Ok(summary::exit(&published))
 }
 

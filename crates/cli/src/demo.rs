@@ -21,6 +21,7 @@ use crate::{
     progress::Style,
     sandbox::ShapeArguments,
     summary,
+    terminal::{program, quoted},
 };
 
 /// What `demo` takes.
@@ -49,7 +50,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     (
         "Which keys is nobody known to use, and what do they cost?",
-        "SELECT account_id, key_id, description, verdict, reason, monthly_cost_usd FROM unused_keys ORDER BY verdict, account_id, key_id LIMIT 8",
+        "SELECT account_id, key_id, description, verdict, reason, monthly_cost_usd FROM unused_keys ORDER BY monthly_cost_usd DESC, account_id, key_id LIMIT 8",
     ),
     (
         "What does this snapshot not know?",
@@ -128,12 +129,17 @@ async fn answers(lake: &Lake) -> Result<(), Trouble> {
 
 /// What to try next: on the lake that was kept, or after keeping one.
 fn next_commands(lake: Option<&std::path::Path>) -> String {
-    let folder = lake.map_or_else(|| "demo-lake".to_owned(), |folder| folder.display().to_string());
-    let place = if folder.contains(' ') { format!("'{folder}'") } else { folder };
-    let keep = if lake.is_none() { format!("  kms-insights demo --lake {place}\n") } else { String::new() };
-    format!(
-        "\nNext:\n{keep}  kms-insights query --lake {place}\n  kms-insights query --lake {place} --view unused_keys\n  \
-         kms-insights query --lake {place} \"SELECT rule, severity, count(*) AS keys FROM findings GROUP BY rule, severity ORDER BY keys DESC\"\n  \
-         kms-insights collect --lake s3://BUCKET/PREFIX      your own organization, with your AWS credentials\n"
-    )
+    let program = program();
+    let place = quoted(&lake.map_or_else(|| "demo-lake".to_owned(), |folder| folder.display().to_string()));
+    let mut lines = vec!["\nNext:".to_owned()];
+    if lake.is_none() {
+        lines.push(format!("  {program} demo --lake {place}                     keep the lake"));
+    }
+    lines.extend([
+        format!("  {program} query --lake {place}                    which tables and views there are"),
+        format!("  {program} query --lake {place} --view unused_keys"),
+        format!("  {program} query --lake {place} \"SELECT severity, rule, count(*) AS found FROM findings GROUP BY severity, rule ORDER BY found DESC\""),
+        format!("  {program} collect --lake s3://BUCKET/PREFIX        your own organization, with your AWS credentials\n"),
+    ]);
+    lines.join("\n")
 }

@@ -9,8 +9,18 @@ use serde_json::json;
 use crate::{
     collect::SummaryFormat,
     exit::{Exit, Trouble},
-    terminal::{counted, grouped, printable},
+    terminal::{counted, grouped, printable, program, quoted},
 };
+
+/// What to do with a lake that was just written.
+pub(crate) fn next_commands(run: &PublishedRun, lake: &Lake) -> String {
+    let (program, place) = (program(), quoted(&lake.location().to_string()));
+    let ask = format!("Ask it: {program} query --lake {place} --view key_overview\n");
+    match run.status {
+        RunStatus::Complete => ask,
+        RunStatus::Partial => format!("{ask}Read what lacks: {program} collect --lake {place} --resume {}\n", run.run_id),
+    }
+}
 
 /// How many accounts and findings a person is shown; the tables hold the rest.
 const SHOWN: usize = 8;
@@ -81,11 +91,6 @@ pub(crate) fn human(run: &PublishedRun, lake: &str) -> String {
     }
     more(&mut text, run.findings.len());
     let _ = writeln!(text, "\nThe lake is {}.", printable(lake));
-    let place = if lake.contains(' ') { format!("'{lake}'") } else { lake.to_owned() };
-    let _ = writeln!(text, "Ask it: kms-insights query --view key_overview --lake {}", printable(&place));
-    if run.status == RunStatus::Partial {
-        let _ = writeln!(text, "Read what lacks: kms-insights collect --lake {} --resume {}", printable(&place), run.run_id);
-    }
     text
 }
 

@@ -25,6 +25,17 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// The program as it was called, for commands that a person may copy: `kms-insights` from the search path, or the way to the file.
+pub(crate) fn program() -> String {
+    std::env::args().next().filter(|called| called.contains('/') && !called.contains(char::is_whitespace)).unwrap_or_else(|| "kms-insights".to_owned())
+}
+
+/// A path as a shell takes it.
+pub(crate) fn quoted(path: &str) -> String {
+    let plain = !path.is_empty() && path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:=+@%".contains(c));
+    if plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
 /// A count with its noun: `1 key`, `2 keys`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
@@ -50,6 +61,11 @@ mod tests {
     #[test]
     fn escape_codes_of_an_account_name_do_not_reach_the_terminal() {
         assert_eq!(printable("\u{1b}[2Jpay\u{202e}roll"), "\u{fffd}[2Jpay\u{fffd}roll");
+    }
+
+    #[test]
+    fn a_path_is_quoted_for_the_shell_where_it_must_be() {
+        assert_eq!([quoted("s3://audit/kms"), quoted("my lake"), quoted("it's")], ["s3://audit/kms", "'my lake'", r"'it'\''s'"]);
     }
 
     #[test]
