@@ -312,6 +312,19 @@ fn write_latest(root: &Path) {
             statement(&primary, 0, Some("Root"), "arn:aws:iam::111122223333:root", "kms:*", "Principal is account"),
             statement(&replica, 0, Some("Root"), "arn:aws:iam::111122223333:root", "kms:*", "Principal is account"),
             statement(&open, 0, None, "*", "kms:*", "Key policy overly permissive;External account"),
+            // `NotPrincipal` with `NotAction`: a reader must not take the excepted user for the one let in.
+            PolicyStatementRow {
+                negated_principal: true,
+                negated_actions: true,
+                ..statement(
+                    &open,
+                    1,
+                    Some("AllButOne"),
+                    "arn:aws:iam::444455556666:user/banned",
+                    "kms:Decrypt",
+                    "Key policy overly permissive;External account",
+                )
+            },
         ],
     );
     let grant = |id: &str, grantee: &str| GrantRow {
