@@ -1,0 +1,96 @@
+"""Stand-ins for AWS that nobody here wrote, each started on a free loopback port and ended by its process id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+START_ATTEMPTS = 3
+READY_WITHIN_SECONDS = 60.0
+POLL_SECONDS = 0.05
+
+
+class ServerDidNotStart(Exception):
+    """The server ended, or did not answer in time; the message carries the end of its log."""
+
+
+@contextlib.contextmanager
+def moto(log_folder: Path) -> Iterator[str]:
+    """The moto server; yields its endpoint. Its state is in memory."""
+    with running("moto", lambda port: ([_script("moto_server"), "-H", "127.0.0.1", "-p", str(port)], {}), log_folder) as endpoint:
+        yield endpoint
+
+
+@contextlib.contextmanager
+def ministack(log_folder: Path) -> Iterator[str]:
+    """The ministack server; yields its endpoint. Unless told otherwise it listens on every address, which BIND_HOST prevents."""
+
+    def command(port: int) -> tuple[list[str], dict[str, str]]:
+        return [_script("ministack")], {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "TMPDIR": str(log_folder)}
+
+    with running("ministack", command, log_folder) as endpoint:
+        yield endpoint
+
+
+def free_port() -> int:
+    """A port that was free a moment ago; `running` tries another when somebody else took it meanwhile."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _script(name: str) -> str:
+    """A console script of the virtual environment that runs the tests."""
+    return str(Path(sys.executable).parent / name)
+
+
+@contextlib.contextmanager
+def running(name: str, command, log_folder: Path) -> Iterator[str]:  # noqa: ANN001 - port -> (arguments, environment)
+    process, endpoint = _start(name, command, log_folder)
+    try:
+        yield endpoint
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _start(name: str, command, log_folder: Path) -> tuple[subprocess.Popen, str]:  # noqa: ANN001
+    for attempt in range(START_ATTEMPTS):
+        port = free_port()
+        arguments, extra = command(port)
+        log = log_folder / f"{name}-{attempt}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(arguments, env={**os.environ, **extra}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        endpoint = f"http://127.0.0.1:{port}"
+        if _answers(endpoint, process):
+            return process, endpoint
+        process.kill()
+        process.wait()
+    raise ServerDidNotStart(f"{name} did not start in {START_ATTEMPTS} attempts; its log ends:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _answers(endpoint: str, process: subprocess.Popen) -> bool:
+    """Whether anything at all is answered over HTTP before the deadline, while the process lives."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            opener.open(endpoint, timeout=5).close()
+            return True
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            time.sleep(POLL_SECONDS)
+    return False

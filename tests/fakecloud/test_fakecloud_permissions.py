@@ -1,0 +1,126 @@
+"""The narrowed session and the documented role policy suffice, and whatever lacks is a denial that is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector import EXIT_DONE, EXIT_PARTIAL, Program
+from enforced_organization import REGION, EnforcedOrganization, Member, collect, documented_actions, lacks, member_role_policy, without_action
+
+# What lacks where an action is denied: the facts of each key, or that of the account's Region.
+KEY_FACTS: dict[str, tuple[str, ...]] = {
+    "kms:DescribeKey": ("metadata",),
+    "kms:GetKeyLastUsage": ("last_usage",),
+    # fakecloud answers GetKeyPolicy for AWS_RAM too, so both are denied.
+    "kms:GetKeyPolicy": ("policy", "ram_policy"),
+    "kms:GetKeyRotationStatus": ("rotation",),
+    "kms:ListGrants": ("grants",),
+    "kms:ListKeyRotations": ("rotations",),
+    "kms:ListResourceTags": ("tags",),
+}
+REGION_FACTS = {"kms:DescribeCustomKeyStores": "custom_key_stores", "kms:ListAliases": "alias_listing", "kms:ListKeys": "key_listing"}
+
+
+@pytest.fixture(scope="module")
+def member(organization: EnforcedOrganization) -> Member:
+    """An account with two keys that can rotate."""
+    made = organization.member("payments")
+    made.make_key(Description="orders", Tags=[{"TagKey": "Team", "TagValue": "payments"}])
+    made.make_key(Description="invoices")
+    made.client("kms").create_alias(AliasName="alias/orders", TargetKeyId=made.keys[0])
+    return made
+
+
+@pytest.fixture(autouse=True)
+def documented(member: Member) -> None:
+    """Every test begins with the documented policy."""
+    member.allow(member_role_policy())
+
+
+def test_the_documented_policy_and_the_narrowed_session_suffice(program: Program, organization: EnforcedOrganization, member: Member, tmp_path: Path) -> None:
+    finished, lake = collect(program, organization, tmp_path, "--accounts", member.account_id)
+    assert lacks(lake) == []
+    finished.expect(EXIT_DONE)
+    (account,) = lake.rows("accounts", ("account_id", "outcome", "access_status", "keys"))
+    assert account == {"account_id": member.account_id, "outcome": "complete", "access_status": "observed", "keys": 2}
+    rows = {row["key_arn"]: row for row in lake.rows("keys", ("key_arn", "description", "tags", "aliases", "state"))}
+    assert rows == {
+        member.keys[0]: {"key_arn": member.keys[0], "description": "orders", "tags": {"Team": "payments"}, "aliases": ["alias/orders"], "state": "Enabled"},
+        member.keys[1]: {"key_arn": member.keys[1], "description": "invoices", "tags": {}, "aliases": [], "state": "Enabled"},
+    }
+
+
+def test_the_documented_policy_allows_nothing_but_reads(member: Member) -> None:
+    assert set(documented_actions()) == {*KEY_FACTS, *REGION_FACTS, "account:ListRegions"}
+
+
+@pytest.mark.parametrize("action", sorted([*KEY_FACTS, *REGION_FACTS]))
+def test_one_action_less_is_one_named_denial(program: Program, organization: EnforcedOrganization, member: Member, tmp_path: Path, action: str) -> None:
+    member.allow(without_action(action))
+    finished, lake = collect(program, organization, tmp_path, "--accounts", member.account_id)
+    finished.expect(EXIT_PARTIAL)
+    assert lacks(lake) == expected_denials(member, action)
+    assert len(lake.rows("keys")) == (0 if action == "kms:ListKeys" else 2), "a denied fact costs that fact, not the key"
+
+
+def expected_denials(member: Member, action: str, keys: list[str] | None = None) -> list[tuple[Any, ...]]:
+    """The rows of collection_errors for one denied action, for all of the member's keys or those named."""
+    if action in REGION_FACTS:
+        return [(member.account_id, REGION, None, REGION_FACTS[action], action, "access_denied")]
+    facts = [(member.account_id, REGION, key, fact, action, "access_denied") for key in keys or member.keys for fact in KEY_FACTS[action]]
+    return sorted(facts, key=repr)
+
+
+def test_without_the_list_of_regions_the_default_ones_are_read_and_the_denial_is_named(
+    program: Program, organization: EnforcedOrganization, member: Member, tmp_path: Path
+) -> None:
+    member.allow(without_action("account:ListRegions"))
+    finished, lake = collect(program, organization, tmp_path, "--accounts", member.account_id, "--last-usage-budget", "0s", regions=None)
+    finished.expect(EXIT_PARTIAL)
+    denied = [row for row in lacks(lake) if row[-1] == "access_denied"]
+    assert denied == [(member.account_id, None, None, "regions", "account:ListRegions", "access_denied")]
+    (account,) = lake.rows("accounts", ("regions",))
+    assert len(account["regions"]) == 17
+
+
+def test_a_service_control_policy_denies_one_action_in_one_account(
+    program: Program, organization: EnforcedOrganization, member: Member, tmp_path: Path
+) -> None:
+    fenced = organization.member("fenced")
+    fenced.make_key(Description="fenced")
+    organization.deny(fenced, "kms:ListGrants")
+    finished, lake = collect(program, organization, tmp_path, "--accounts", f"{member.account_id},{fenced.account_id}")
+    finished.expect(EXIT_PARTIAL)
+    assert lacks(lake) == expected_denials(fenced, "kms:ListGrants")
+    assert {row["account_id"]: row["outcome"] for row in lake.rows("accounts")} == {member.account_id: "complete", fenced.account_id: "partial"}
+
+
+def test_a_key_policy_denies_its_own_reading(program: Program, organization: EnforcedOrganization, tmp_path: Path) -> None:
+    guarded = organization.member("guarded")
+    open_key = guarded.make_key(Description="open")
+    root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{guarded.account_id}:root"}, "Action": "kms:*", "Resource": "*"}
+    secret = {"Effect": "Deny", "Principal": {"AWS": guarded.role_arn}, "Action": "kms:GetKeyPolicy", "Resource": "*"}
+    key = guarded.make_key(Description="guarded", Policy=json.dumps({"Version": "2012-10-17", "Statement": [root, secret]}))
+    finished, lake = collect(program, organization, tmp_path, "--accounts", guarded.account_id)
+    finished.expect(EXIT_PARTIAL)
+    assert lacks(lake) == expected_denials(guarded, "kms:GetKeyPolicy", [key])
+    status = {row["key_arn"]: (row["policy_status"], row["policy"] is None, row["concern"] is None) for row in lake.rows("keys")}
+    assert status == {open_key: ("observed", False, False), key: ("denied", True, True)}, "a denied policy is not an empty policy"
+
+
+def test_a_key_policy_that_admits_nobody_of_the_account_leaves_a_row_with_every_fact_denied(
+    program: Program, organization: EnforcedOrganization, tmp_path: Path
+) -> None:
+    closed = organization.member("sealed")
+    alone = f"arn:aws:iam::{closed.account_id}:user/administrator-{closed.account_id}"
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": alone}, "Action": "kms:*", "Resource": "*"}]}
+    key = closed.make_key(Description="sealed", Policy=json.dumps(policy))
+    finished, lake = collect(program, organization, tmp_path, "--accounts", closed.account_id)
+    finished.expect(EXIT_PARTIAL)
+    assert lacks(lake) == sorted((row for action in KEY_FACTS for row in expected_denials(closed, action, [key])), key=repr)
+    (row,) = lake.rows("keys", ("key_arn", "state", "policy", "metadata_status", "aliases_status", "monthly_cost_usd"))
+    assert row == {"key_arn": key, "state": None, "policy": None, "metadata_status": "denied", "aliases_status": "observed", "monthly_cost_usd": None}
