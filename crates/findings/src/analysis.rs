@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kms_insights_model::{AccountId, Fact, KeyFacts, LastUsage, PolicyText, Timestamp};
+use kms_insights_model::{AccountId, Fact, KeyFacts, LastUsage, OrganizationId, PolicyText, Timestamp};
 use kms_insights_policy::{Concern, PolicyDocument, PolicyError, StatementPrincipal, parse, statement_principals};
 
 use crate::{
@@ -21,6 +21,8 @@ pub struct KeyContext<'a> {
     pub now: Timestamp,
     /// The accounts of the key's organization; `None` where they are not known.
     pub organization_accounts: Option<&'a BTreeSet<AccountId>>,
+    /// The id of that organization; `None` where it is not known, or where there is none. A condition that names an organization is weighed by it.
+    pub organization_id: Option<&'a OrganizationId>,
 }
 
 /// What is to be said about one key.

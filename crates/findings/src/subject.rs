@@ -1,7 +1,7 @@
 //! One key under examination, and how rules say what they found in it.
 
 use kms_insights_model::{AccountId, KeyMetadata};
-use kms_insights_policy::{Fence, Narrowing, PolicyDocument, PolicyError, Reach, Statement, StatementPrincipal, narrowing};
+use kms_insights_policy::{Fence, Narrowing, PolicyDocument, PolicyError, Reach, Statement, StatementPrincipal, always_holds, narrowing};
 use serde_json::Value;
 
 use crate::{Confidence, Finding, KeyContext, RuleInfo, Severity, id::stable_id};
@@ -110,6 +110,11 @@ impl<'a> Subject<'a> {
             .iter()
             .map(|condition| match narrowing(condition, conditions, &self.context.facts.arn, variables) {
                 Narrowing::Nothing(reason) => format!("{} {} does not fence: {reason}", condition.operator, condition.key),
+                Narrowing::CallerOrganization(named) | Narrowing::SourceOrganization(named)
+                    if !named.iter().all(|organization| organization.is(self.context.organization_id)) =>
+                {
+                    format!("{} {} admits an organization that is not known to be the key's", condition.operator, condition.key)
+                }
                 _ => format!("{} {} fences", condition.operator, condition.key),
             })
             .collect();
@@ -134,6 +139,12 @@ impl Culprit<'_> {
         }
     }
 
+    /// Who is meant: the principals, or where the statement says `NotPrincipal`, everyone except them.
+    pub(crate) fn whom(&self) -> String {
+        let except = if self.statement.principals.is_negated() { "everyone except " } else { "" };
+        format!("{except}{}", self.names())
+    }
+
     /// The principals by name, at most three of them.
     pub(crate) fn names(&self) -> String {
         const LIMIT: usize = 3;
@@ -144,11 +155,16 @@ impl Culprit<'_> {
         names.join(", ")
     }
 
+    /// Whether nothing but the principal decides: the statement has no conditions, or none that could fail.
+    pub(crate) fn is_unconditional(&self) -> bool {
+        self.statement.conditions.entries.iter().all(always_holds)
+    }
+
     /// Certain where nothing but the principal decides, likely where the statement has conditions that may yet keep some out.
     pub(crate) fn confidence(&self) -> Confidence {
         if self.rows.iter().all(|row| row.reach == Reach::Unknown) {
             Confidence::Possible
-        } else if self.statement.conditions.is_empty() {
+        } else if self.is_unconditional() {
             Confidence::Certain
         } else {
             Confidence::Likely

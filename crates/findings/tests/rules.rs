@@ -93,14 +93,117 @@ fn the_organization_lowers_severity_and_nothing_else() {
     let inside = finding(&example, "outside-account");
     assert_eq!((inside.severity, inside.confidence), (Severity::Medium, Confidence::Certain));
 
-    let fenced = finding(&statement(&json!("*"), &json!({ "StringEquals": { "aws:PrincipalOrgID": "o-example" } })), "outside-account");
-    assert_eq!((fenced.severity, fenced.confidence), (Severity::Medium, Confidence::Likely));
-
     let canonical = finding(&statement(&json!({ "CanonicalUser": "79a5" }), &json!({})), "outside-account");
     assert_eq!((canonical.severity, canonical.confidence), (Severity::High, Confidence::Possible));
 
     let grant = json!({ "grants": [{ "id": "g", "grantee_principal": "arn:aws:iam::444455556666:role/r", "operations": ["Decrypt"] }], "organization_accounts": ["444455556666"] });
     assert_eq!(finding(&grant, "grant-outside-account").severity, Severity::Medium);
+}
+
+#[test]
+fn a_fence_around_an_organization_lowers_severity_only_if_it_is_the_keys_own() {
+    let vendor = || json!({ "AWS": "arn:aws:iam::444455556666:root" });
+    let ids = |ids: &[&str]| json!({ "StringEquals": { "aws:PrincipalOrgID": ids } });
+    let (own, strange) = (Some("o-example"), "o-attacker99");
+    for (principal, condition, organization_id, severity) in [
+        (json!("*"), ids(&["o-example"]), own, Severity::Medium),
+        (vendor(), ids(&["o-example"]), own, Severity::Medium),
+        (json!("*"), ids(&["${aws:ResourceOrgID}"]), None, Severity::Medium),
+        (json!("*"), json!({ "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": "o-example/r-ab12/*" } }), own, Severity::Medium),
+        (json!("*"), json!({ "StringEquals": { "aws:SourceOrgID": "o-example" } }), own, Severity::Medium),
+        (json!("*"), ids(&[strange]), own, Severity::High),
+        (vendor(), ids(&[strange]), own, Severity::High),
+        (json!("*"), ids(&["o-example", strange]), own, Severity::High),
+        (json!("*"), ids(&["o-example"]), None, Severity::High),
+        (json!("*"), json!({ "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": "o-attacker99/r-ab12/*" } }), own, Severity::High),
+        (json!("*"), json!({ "StringEquals": { "aws:SourceOrgID": strange } }), own, Severity::High),
+    ] {
+        let mut example = statement(&principal, &condition);
+        if let Some(id) = organization_id {
+            example["organization_id"] = json!(id);
+        }
+        let found = finding(&example, "outside-account");
+        assert_eq!((found.severity, found.confidence), (severity, Confidence::Likely), "{principal} {condition} {organization_id:?}");
+        assert_eq!(found.title.contains("inside the organization"), severity == Severity::Medium, "{}", found.title);
+        assert_eq!(found.title.contains("not known to be the key's"), severity == Severity::High, "{}", found.title);
+    }
+}
+
+#[test]
+fn a_condition_that_always_holds_is_as_good_as_none() {
+    for condition in [
+        json!({ "StringLike": { "aws:PrincipalArn": "*" } }),
+        json!({ "ArnLike": { "aws:PrincipalArn": "arn:*:*:*:*:*" }, "StringLike": { "aws:PrincipalAccount": "*" } }),
+    ] {
+        let open = finding(&statement(&json!("*"), &condition), "public");
+        assert_eq!((open.severity, open.confidence), (Severity::Critical, Confidence::Certain), "{condition}");
+        let vendor = finding(&statement(&json!({ "AWS": "444455556666" }), &condition), "outside-account");
+        assert_eq!(vendor.confidence, Confidence::Certain, "{condition}");
+    }
+    let named = finding(&statement(&json!("*"), &json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/admin" } })), "public");
+    assert_eq!((named.severity, named.confidence), (Severity::High, Confidence::Likely), "what it says of the caller is known, and fences nothing");
+    let network = json!({ "StringLike": { "aws:PrincipalArn": "*" }, "IpAddress": { "aws:SourceIp": "203.0.113.0/24" } });
+    let network = finding(&statement(&json!("*"), &network), "public");
+    assert_eq!((network.severity, network.confidence), (Severity::High, Confidence::Possible), "the other condition still counts");
+}
+
+#[test]
+fn who_is_excluded_is_not_said_to_be_allowed() {
+    let mut example = statement(&json!("*"), &json!({ "StringEquals": { "aws:PrincipalOrgID": "o-example" } }));
+    let policy = &mut example["policy"]["Statement"];
+    policy.as_object_mut().unwrap().remove("Principal");
+    policy["NotPrincipal"] = json!({ "AWS": "arn:aws:iam::111122223333:user/eve" });
+    let found = finding(&example, "outside-account");
+    assert!(found.title.contains("this is allowed: everyone except arn:aws:iam::111122223333:user/eve"), "{}", found.title);
+}
+
+#[test]
+fn a_list_of_nearly_all_actions_is_not_said_to_be_all() {
+    for (actions, what) in [
+        (json!("kms:*"), "All KMS actions are allowed to"),
+        (
+            json!(["kms:C*", "kms:D*", "kms:E*", "kms:G*", "kms:I*", "kms:L*", "kms:P*", "kms:R*", "kms:Sc*", "kms:T*", "kms:U*", "kms:V*"]),
+            "Nearly all KMS actions",
+        ),
+    ] {
+        let mut example = statement(&json!({ "AWS": "arn:aws:iam::111122223333:role/app" }), &json!({}));
+        example["policy"]["Statement"]["Action"] = actions;
+        let found = finding(&example, "wildcard-actions");
+        assert!(found.title.starts_with(what), "{}", found.title);
+    }
+}
+
+#[test]
+fn a_key_without_its_imported_material_is_found_whether_or_not_it_once_had_some() {
+    let waiting = || json!({ "facts": { "metadata": { "value": { "origin": "EXTERNAL", "state": "PendingImport", "enabled": false } } } });
+    let never = finding(&waiting(), "material-expiring");
+    assert_eq!((never.severity, never.confidence), (Severity::High, Confidence::Possible));
+
+    let mut used = waiting();
+    used["last_usage"] = json!({ "used_at": "2026-11-01T00:00:00Z", "operation": "Decrypt", "tracking_started_at": "2026-04-23T00:00:00Z" });
+    let mut rotated = waiting();
+    rotated["facts"]["rotations"] = json!({ "status": "observed", "value": [{ "rotated_at": "2026-10-01T00:00:00Z", "rotation_type": "ON_DEMAND" }] });
+    let mut known = waiting();
+    known["facts"]["metadata"]["value"]["current_key_material_id"] = json!("123456789012345678901234567890abcdef");
+    let expiring = json!({ "facts": { "metadata": { "value": { "origin": "EXTERNAL", "valid_to": "2026-11-25T00:00:00Z" } } } });
+    for example in [used, rotated, known] {
+        let found = finding(&example, "material-expiring");
+        assert_eq!((found.severity, found.confidence), (Severity::High, Confidence::Likely), "{example}");
+        assert!(found.title.contains("has expired or was deleted"), "{}", found.title);
+        assert_eq!(found.id, finding(&expiring, "material-expiring").id, "one matter, before and after the date");
+    }
+    for (origin, state) in [("EXTERNAL", "Enabled"), ("EXTERNAL_KEY_STORE", "PendingImport"), ("EXTERNAL", "PendingDeletion")] {
+        let other = json!({ "facts": { "metadata": { "value": { "origin": origin, "state": state } } } });
+        assert!(Example::new(&other).analyze().findings.iter().all(|finding| finding.rule != "material-expiring"), "{origin} {state}");
+    }
+}
+
+#[test]
+fn a_service_that_is_grantee_in_its_own_field_is_no_other_account() {
+    let grant = |service: Option<&str>| json!({ "grants": [{ "id": "g", "grantee_service_principal": service, "operations": ["Decrypt"] }] });
+    assert_eq!(Example::new(&grant(Some("dynamodb.amazonaws.com"))).analyze().findings, []);
+    let nobody = finding(&grant(None), "grant-outside-account");
+    assert_eq!((nobody.severity, nobody.confidence), (Severity::High, Confidence::Possible));
 }
 
 #[test]

@@ -13,21 +13,43 @@
 
 use std::sync::Arc;
 
-use kms_insights_model::{AccountId, KeyArn};
+use kms_insights_model::{AccountId, KeyArn, OrganizationId};
 
-use crate::{Condition, Conditions, SetQualifier, Test, wildcard::has_wildcard};
+use crate::{
+    Condition, Conditions, SetQualifier, Test,
+    wildcard::{self, has_wildcard},
+};
+
+/// An organization that a condition names. Which one it is decides: the id of a stranger's organization fences as well as one's own, but lets in strangers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedOrganization {
+    /// That of the key's account, whichever it is: `${aws:ResourceOrgID}`.
+    OfKey,
+    /// The one with this id.
+    Id(OrganizationId),
+}
+
+impl NamedOrganization {
+    /// Whether this is the organization `own` of the key's account; where `own` is not known, no id can be said to be.
+    pub fn is(&self, own: Option<&OrganizationId>) -> bool {
+        match self {
+            Self::OfKey => true,
+            Self::Id(id) => own == Some(id),
+        }
+    }
+}
 
 /// What one condition demands of the caller's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Narrowing {
     /// The caller belongs to one of these accounts.
     CallerAccounts(Vec<AccountId>),
-    /// The caller belongs to a certain organization.
-    CallerOrganization,
+    /// The caller belongs to one of these organizations.
+    CallerOrganization(Vec<NamedOrganization>),
     /// The caller is a service that acts for one of these accounts.
     SourceAccounts(Vec<AccountId>),
-    /// The caller is a service that acts for a certain organization.
-    SourceOrganization,
+    /// The caller is a service that acts for one of these organizations.
+    SourceOrganization(Vec<NamedOrganization>),
     /// Nothing, for the reason given.
     Nothing(&'static str),
 }
@@ -37,12 +59,12 @@ pub enum Narrowing {
 pub struct Fence {
     /// The accounts to one of which the caller belongs; `None` where the conditions leave it open. Empty: nobody fulfils the conditions.
     pub caller_accounts: Option<Arc<[AccountId]>>,
-    /// Whether the caller belongs to a certain organization.
-    pub caller_organization: bool,
+    /// The organizations to one of which the caller belongs: a list for each condition that says so, all of which hold.
+    pub caller_organizations: Vec<Vec<NamedOrganization>>,
     /// The accounts for one of which a service must act. `aws:SourceAccount` and `aws:SourceArn` are set in calls by service principals only.
     pub source_accounts: Option<Arc<[AccountId]>>,
-    /// Whether a service must act for a certain organization.
-    pub source_organization: bool,
+    /// The organizations for one of which a service must act, likewise.
+    pub source_organizations: Vec<Vec<NamedOrganization>>,
 }
 
 impl Fence {
@@ -54,8 +76,8 @@ impl Fence {
             match narrowing(condition, conditions, key, variables) {
                 Narrowing::CallerAccounts(accounts) => intersect(&mut fence.caller_accounts, &accounts),
                 Narrowing::SourceAccounts(accounts) => intersect(&mut fence.source_accounts, &accounts),
-                Narrowing::CallerOrganization => fence.caller_organization = true,
-                Narrowing::SourceOrganization => fence.source_organization = true,
+                Narrowing::CallerOrganization(named) => fence.caller_organizations.push(named),
+                Narrowing::SourceOrganization(named) => fence.source_organizations.push(named),
                 Narrowing::Nothing(_) => {}
             }
         }
@@ -67,9 +89,14 @@ impl Fence {
         self.caller_accounts.as_ref().or(self.source_accounts.as_ref())
     }
 
-    /// Whether everyone is confined to an organization.
+    /// Whether everyone is confined to organizations, whosever they are.
     pub const fn is_organization(&self) -> bool {
-        self.caller_organization || self.source_organization
+        !self.caller_organizations.is_empty() || !self.source_organizations.is_empty()
+    }
+
+    /// Whether everyone is confined to the organization of the key's account, which is `own` where that is known.
+    pub fn is_within_organization(&self, own: Option<&OrganizationId>) -> bool {
+        self.caller_organizations.iter().chain(&self.source_organizations).any(|named| named.iter().all(|organization| organization.is(own)))
     }
 }
 
@@ -157,22 +184,53 @@ pub fn narrowing(condition: &Condition, all: &Conditions, key: &KeyArn, variable
             Some(accounts) => Narrowing::SourceAccounts(accounts),
             None => Narrowing::Nothing("a value leaves the account of the ARN open"),
         },
-        FenceKey::OrganizationId | FenceKey::SourceOrganizationId => {
-            if values.iter().all(|value| is_organization(value, reading, variables)) {
-                if fence_key == FenceKey::OrganizationId { Narrowing::CallerOrganization } else { Narrowing::SourceOrganization }
-            } else {
-                Narrowing::Nothing("a value leaves the organization open")
-            }
-        }
-        FenceKey::OrganizationPaths | FenceKey::SourceOrganizationPaths => {
-            let certain = |value: &String| value.split_once('/').is_some_and(|(id, _)| is_organization(id, reading, variables));
-            if values.iter().all(certain) {
-                if fence_key == FenceKey::OrganizationPaths { Narrowing::CallerOrganization } else { Narrowing::SourceOrganization }
-            } else {
-                Narrowing::Nothing("a value leaves the organization open")
+        FenceKey::OrganizationId | FenceKey::SourceOrganizationId | FenceKey::OrganizationPaths | FenceKey::SourceOrganizationPaths => {
+            let named = |value: &String| {
+                let id = if multivalued { value.split_once('/')?.0 } else { value.as_str() };
+                organization(id, reading, variables)
+            };
+            match values.iter().map(named).collect() {
+                Some(named) if matches!(fence_key, FenceKey::OrganizationId | FenceKey::OrganizationPaths) => Narrowing::CallerOrganization(named),
+                Some(named) => Narrowing::SourceOrganization(named),
+                None => Narrowing::Nothing("a value leaves the organization open"),
             }
         }
     }
+}
+
+/// Whether the condition holds for every request to KMS, so that the statement says no more with it than without.
+///
+/// That is so of a positive operator with a value that matches whatever the key holds, and of a `Null` guard, on the keys that every request carries.
+pub fn always_holds(condition: &Condition) -> bool {
+    let operator = &condition.operator;
+    let Some((fence_key, true)) = FenceKey::read(&condition.key) else { return false };
+    if operator.negated {
+        return false;
+    }
+    match operator.test {
+        Test::Null => condition.values.iter().any(|value| value.eq_ignore_ascii_case("false")),
+        Test::StringLike => condition.values.iter().any(|value| matches_all(value, fence_key)),
+        Test::Arn if fence_key == FenceKey::PrincipalArn => condition.values.iter().any(|value| matches_all(value, fence_key) || matches_all_by_parts(value)),
+        _ => false,
+    }
+}
+
+/// Whether a pattern of nothing but wildcards matches every value of the key.
+fn matches_all(pattern: &str, key: FenceKey) -> bool {
+    let only_wildcards = pattern.bytes().all(|byte| matches!(byte, b'*' | b'?'));
+    only_wildcards
+        && match key {
+            FenceKey::Account => wildcard::matches(pattern, "000000000000"),
+            // The ARN of a principal may have any length beyond that of its head.
+            _ => pattern.contains('*') && wildcard::matches(pattern, "arn:aws:iam::"),
+        }
+}
+
+/// Whether an ARN with a wildcard in the place of each part matches every ARN: `arn:*:*:*:*:*`.
+fn matches_all_by_parts(pattern: &str) -> bool {
+    let mut parts = pattern.split(':');
+    let open = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte == b'*');
+    parts.next().is_some_and(|part| part == "arn" || open(part)) && parts.clone().count() == 5 && parts.all(open)
 }
 
 /// How an operator reads its values.
@@ -231,9 +289,83 @@ fn account_of_arn(value: &str, reading: Reading) -> Value {
     }
 }
 
-fn is_organization(value: &str, reading: Reading, variables: bool) -> bool {
+fn organization(value: &str, reading: Reading, variables: bool) -> Option<NamedOrganization> {
     if variables && value.eq_ignore_ascii_case("${aws:ResourceOrgID}") {
-        return true;
+        return Some(NamedOrganization::OfKey);
     }
-    value.starts_with("o-") && !value.contains("${") && !(reading.wildcards && has_wildcard(value))
+    let certain = value.starts_with("o-") && !value.contains("${") && !(reading.wildcards && has_wildcard(value));
+    certain.then(|| NamedOrganization::Id(OrganizationId(value.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(condition: &str) -> Conditions {
+        let policy = format!(
+            r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": {condition}}}}}"#
+        );
+        crate::parse(&policy).unwrap().statements.remove(0).conditions
+    }
+
+    fn fence(condition: &str) -> Fence {
+        Fence::of(&statement(condition), &"arn:aws:kms:eu-central-1:111122223333:key/k".parse().unwrap(), true)
+    }
+
+    #[test]
+    fn an_organization_is_the_keys_own_only_by_its_id_or_by_the_variable() {
+        let own = OrganizationId("o-own".to_owned());
+        for (condition, within_own, within_unknown) in [
+            (r#"{"StringEquals": {"aws:PrincipalOrgID": "o-own"}}"#, true, false),
+            (r#"{"StringEquals": {"aws:PrincipalOrgID": "o-other"}}"#, false, false),
+            (r#"{"StringEquals": {"aws:PrincipalOrgID": ["o-own", "o-other"]}}"#, false, false),
+            (r#"{"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}"#, true, true),
+            (r#"{"StringEquals": {"aws:PrincipalOrgID": ["${aws:ResourceOrgID}", "o-own"]}}"#, true, false),
+            (r#"{"StringEquals": {"aws:PrincipalOrgID": ["${aws:ResourceOrgID}", "o-other"]}}"#, false, false),
+            (r#"{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-own/r-ab12/*"}}"#, true, false),
+            (r#"{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-other/r-ab12/*"}}"#, false, false),
+            (r#"{"StringEquals": {"aws:SourceOrgID": "o-own"}}"#, true, false),
+            (r#"{"StringEquals": {"aws:SourceOrgID": "o-other"}}"#, false, false),
+            // Every condition must hold, so one that demands the own organization is enough.
+            (r#"{"StringEquals": {"aws:PrincipalOrgID": "o-own", "aws:SourceOrgID": "o-other"}}"#, true, false),
+        ] {
+            let fence = fence(condition);
+            assert!(fence.is_organization(), "{condition}");
+            assert_eq!(fence.is_within_organization(Some(&own)), within_own, "{condition}");
+            assert_eq!(fence.is_within_organization(None), within_unknown, "{condition}");
+        }
+        let open = fence(r#"{"StringLike": {"aws:PrincipalOrgID": "o-*"}}"#);
+        assert!(!open.is_organization() && !open.is_within_organization(Some(&own)));
+    }
+
+    #[test]
+    fn what_every_request_fulfils_is_told_from_what_some_may_not() {
+        for (condition, always) in [
+            (r#"{"StringLike": {"aws:PrincipalArn": "*"}}"#, true),
+            (r#"{"StringLike": {"AWS:principalarn": ["arn:aws:iam::111122223333:root", "**"]}}"#, true),
+            (r#"{"StringLikeIfExists": {"aws:PrincipalArn": "*"}}"#, true),
+            (r#"{"ForAllValues:StringLike": {"aws:PrincipalArn": "*"}}"#, true),
+            (r#"{"ArnLike": {"aws:PrincipalArn": "*"}}"#, true),
+            (r#"{"ArnEquals": {"aws:PrincipalArn": "arn:*:*:*:*:*"}}"#, true),
+            (r#"{"StringLike": {"aws:PrincipalAccount": "*"}}"#, true),
+            (r#"{"StringLike": {"aws:PrincipalAccount": "????????????"}}"#, true),
+            (r#"{"Null": {"aws:PrincipalArn": "false"}}"#, true),
+            (r#"{"StringLike": {"aws:PrincipalAccount": "???????????"}}"#, false),
+            (r#"{"StringLike": {"aws:PrincipalAccount": "1*"}}"#, false),
+            (r#"{"StringLike": {"aws:PrincipalArn": ""}}"#, false),
+            (r#"{"StringLike": {"aws:PrincipalArn": "????????????????????????????"}}"#, false),
+            (r#"{"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}}"#, false),
+            (r#"{"ArnLike": {"aws:PrincipalArn": "arn:*:iam:*:*:*"}}"#, false),
+            (r#"{"ArnLike": {"aws:PrincipalArn": "arn:*:*:*:*"}}"#, false),
+            (r#"{"StringEquals": {"aws:PrincipalArn": "*"}}"#, false),
+            (r#"{"StringNotLike": {"aws:PrincipalArn": "*"}}"#, false),
+            (r#"{"Null": {"aws:PrincipalArn": "true"}}"#, false),
+            (r#"{"StringLike": {"aws:PrincipalOrgID": "*"}}"#, false),
+            (r#"{"StringLike": {"kms:CallerAccount": "*"}}"#, false),
+            (r#"{"StringLike": {"aws:SourceArn": "*"}}"#, false),
+            (r#"{"StringLike": {"kms:EncryptionContext:app": "*"}}"#, false),
+        ] {
+            assert_eq!(statement(condition).entries.iter().all(always_holds), always, "{condition}");
+        }
+    }
 }

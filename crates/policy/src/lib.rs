@@ -24,7 +24,7 @@ pub use concern::{Concern, StatementPrincipal, join_labels, statement_principals
 pub use condition::{Condition, Conditions, Operator, SetQualifier, Test};
 pub use document::{Actions, Effect, PolicyDocument, Principals, Resources, Statement, UnknownElement};
 pub use error::{Place, PolicyError};
-pub use fence::{Fence, Narrowing, narrowing};
+pub use fence::{Fence, NamedOrganization, Narrowing, always_holds, narrowing};
 pub use parse::{MAX_TEXT_BYTES, parse};
 pub use principal::{Principal, PrincipalForm, PrincipalType, Standing};
 pub use reach::Reach;

@@ -74,7 +74,7 @@ pub(crate) fn of_principal(principal: &Principal, fence: &Fence, key: &KeyArn, m
         Standing::Service => Reach::Service,
         Standing::Unknown => match callers {
             Some(accounts) => within(accounts, key),
-            None if fence.caller_organization => Reach::Organization,
+            None if !fence.caller_organizations.is_empty() => Reach::Organization,
             None => Reach::Unknown,
         },
         Standing::OwnAccount | Standing::OwnPrincipal if callers.is_some_and(|accounts| !accounts.contains(&key.account())) => Reach::Nobody,

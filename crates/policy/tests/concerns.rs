@@ -121,6 +121,21 @@ const CASES: &[Case] = &[
         &[],
         "AWS's own statement for key administrators: without use",
     ),
+    case(
+        One(
+            "Allow",
+            ROLE,
+            r#""Action": ["kms:C*","kms:D*","kms:E*","kms:G*","kms:I*","kms:L*","kms:P*","kms:R*","kms:Sc*","kms:Si*","kms:T*","kms:U*","kms:V*"]"#,
+            NONE,
+        ),
+        &[WIDE],
+        "all but kms:SynchronizeMultiRegionKey is nearly all",
+    ),
+    case(
+        One("Allow", ROLE, r#""Action": ["kms:C*","kms:D*","kms:E*","kms:G*","kms:I*","kms:L*","kms:R*","kms:S*","kms:T*","kms:U*","kms:V*"]"#, NONE),
+        &[],
+        "all but the key policy: who holds that does not hold the key",
+    ),
     case(One("Allow", ROLE, r#""NotAction": "kms:ScheduleKeyDeletion""#, NONE), &[WIDE], "NotAction is everything else"),
     case(One("Allow", ROLE, r#""NotAction": "s3:*""#, NONE), &[WIDE], "all of KMS is left"),
     case(One("Allow", ROLE, r#""NotAction": "kms:*""#, NONE), &[], "nothing of KMS is left"),

@@ -17,7 +17,7 @@ pub struct Behaviour {
     pub delegated_administrator: Option<AccountId>,
     /// The account of static access keys; `None`: the management account. An access key that is the id of an account belongs to that account.
     pub caller_account: Option<AccountId>,
-    /// The role that every member account has.
+    /// The role that every member account has, with its path where it has one: `audit/KmsInsightsReadRole`.
     pub role_name: String,
     /// The external id that the role's trust policy demands.
     pub external_id: Option<String>,

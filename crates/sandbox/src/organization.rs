@@ -391,12 +391,14 @@ fn make_multi_region_sets(account: &mut SimulatedAccount, mut dice: Dice) {
 
 /// Gives every kind of key a place, spread over the active accounts, as long as there is room.
 fn place_showcase(accounts: &mut [SimulatedAccount], mut dice: Dice) {
-    let mut kinds = Archetype::ALL.to_vec();
+    let (first, later) = Archetype::ALL.split_at(Archetype::ALL.len() - Archetype::LATER);
+    let mut kinds = first.to_vec();
     for at in (1..kinds.len()).rev() {
         kinds.swap(at, dice.index(at + 1));
     }
     // The kinds whose loss would matter most to a test come first, should there not be room for all.
     kinds.sort_by_key(|kind| !matches!(kind, Archetype::Unreadable | Archetype::PolicyHidden | Archetype::MetadataHidden | Archetype::ForgottenSample));
+    kinds.extend(later);
     let mut units: Vec<&mut AccountRegion> = accounts.iter_mut().filter(|account| account.is_active()).flat_map(|account| &mut account.regions).collect();
     for at in (1..units.len()).rev() {
         units.swap(at, dice.index(at + 1));

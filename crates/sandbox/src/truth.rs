@@ -188,6 +188,7 @@ impl Truth {
             account,
             region: region.clone(),
             keys_listed: listed,
+            keys_staged: listed,
             key_listing,
             // Where there is no key, aliases matter to nobody.
             alias_listing: self.alias_listing(account, region).filter(|_| listed > 0),

@@ -8,10 +8,11 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     id: "grant-outside-account",
     title: "A grant gives the key to another account",
     severity: Severity::High,
-    documentation: "The grantee of a grant belongs to another account than the key, or its account cannot be told. Grants bypass the key policy: no statement shows this \
-        access. AWS services that are grantees in their own name are not other accounts, and deleted grantees are nobody.\n\n\
-        Medium where the account is known to belong to the organization, else high; possible where the account cannot be told, else certain. Whether the \
-        grants could be read at all is told by `grants_status` and `collection_errors`.",
+    documentation: "The grantee of a grant belongs to another account than the key, or its account cannot be told. Grants bypass the key policy: no \
+        statement shows this access. AWS services that are grantees in their own name (`GranteeServicePrincipal`, or `GranteePrincipal` where an older \
+        grant names the service there) are not other accounts, and deleted grantees are nobody.\n\n\
+        Medium where the account is known to belong to the organization, else high; possible where the account cannot be told, else certain. Whether \
+        the grants could be read at all is told by `grants_status` and `collection_errors`.",
     remediation: "Ask the grant's creator whether it is still needed; if not, revoke it (kms:RevokeGrant).",
     check,
 };
@@ -23,6 +24,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn outside(subject: &Subject<'_>, grant: &Grant) -> Option<Finding> {
+    // Where KMS fills this field, the grantee is the service. Source: `kms:ListGrants`.
+    if grant.grantee_service_principal.is_some() {
+        return None;
+    }
     let grantee = grant.grantee_principal.clone().map(Principal::read_grantee);
     let standing = grantee.as_ref().map_or(Standing::Unknown, |grantee| grantee.standing(&subject.context.facts.arn));
     let (who, account) = (grant.grantee_principal.as_deref().unwrap_or("nobody KMS names"), grantee.as_ref().and_then(Principal::account));

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use kms_insights_findings::{Finding, KeyAnalysis, KeyContext, analyze};
-use kms_insights_model::{AccountId, Fact, KeyFacts, LastUsage};
+use kms_insights_model::{AccountId, Fact, KeyFacts, LastUsage, OrganizationId};
 use serde_json::{Value, json};
 
 /// The facts of one key, as a fixture describes them.
@@ -14,6 +14,7 @@ pub(crate) struct Example {
     facts: KeyFacts,
     last_usage: Fact<LastUsage>,
     organization_accounts: Option<BTreeSet<AccountId>>,
+    organization_id: Option<OrganizationId>,
 }
 
 fn merge(into: &mut Value, change: &Value) {
@@ -32,7 +33,7 @@ fn observed(value: &Value) -> Value {
 }
 
 impl Example {
-    /// `policy`, `ram_policy` (objects), `policy_text`, `grants`, `last_usage`, `organization_accounts`, and `facts` merged over the key's.
+    /// `policy`, `ram_policy` (objects), `policy_text`, `grants`, `last_usage`, `organization_accounts`, `organization_id`, and `facts` merged over the key's.
     pub(crate) fn new(fixture: &Value) -> Self {
         let text = json!("{\"Version\":\"2012-10-17\",\"Statement\":[]}");
         let mut facts = json!({
@@ -68,7 +69,8 @@ impl Example {
         }
         let last_usage = fixture.get("last_usage").map_or(Fact::NotApplicable, |usage| serde_json::from_value(observed(usage)).unwrap());
         let organization_accounts = fixture.get("organization_accounts").map(|accounts| serde_json::from_value(accounts.clone()).unwrap());
-        Self { facts: serde_json::from_value(facts).unwrap(), last_usage, organization_accounts }
+        let organization_id = fixture.get("organization_id").map(|id| serde_json::from_value(id.clone()).unwrap());
+        Self { facts: serde_json::from_value(facts).unwrap(), last_usage, organization_accounts, organization_id }
     }
 
     /// What the rules say of the key on 2026-11-22.
@@ -78,6 +80,7 @@ impl Example {
             last_usage: &self.last_usage,
             now: "2026-11-22T06:00:00Z".parse().unwrap(),
             organization_accounts: self.organization_accounts.as_ref(),
+            organization_id: self.organization_id.as_ref(),
         })
     }
 }

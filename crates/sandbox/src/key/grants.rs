@@ -10,6 +10,8 @@ use crate::{Archetype, dice::Dice};
 struct Draft {
     name: Option<String>,
     grantee: String,
+    /// The grant was made with `GranteeServicePrincipal`, so that KMS names the service there alone.
+    by_service_principal: bool,
     retiring: Option<String>,
     issuing: String,
     operations: &'static [&'static str],
@@ -46,7 +48,7 @@ impl Key<'_> {
                     created_at: Some(self.created_at + millis(dice.below(age))),
                     grantee_service_principal: service(&draft.grantee),
                     retiring_service_principal: draft.retiring.as_ref().and_then(service),
-                    grantee_principal: Some(draft.grantee),
+                    grantee_principal: (!draft.by_service_principal).then_some(draft.grantee),
                     retiring_principal: draft.retiring,
                     issuing_account: Some(draft.issuing),
                     operations: draft.operations.iter().map(|operation| (*operation).to_owned()).collect(),
@@ -63,6 +65,7 @@ impl Key<'_> {
         let base = Draft {
             name: None,
             grantee: String::new(),
+            by_service_principal: false,
             retiring: None,
             issuing: root(&account),
             operations: SERVICE,
@@ -100,6 +103,7 @@ impl Key<'_> {
                 _ => Draft {
                     name: Some(format!("secrets-{at}")),
                     grantee: "dynamodb.amazonaws.com".to_owned(),
+                    by_service_principal: true,
                     constraints: GrantConstraints {
                         source_arn: Some(format!("arn:{partition}:dynamodb:{region}:{account}:table/{}", self.application())),
                         ..GrantConstraints::default()

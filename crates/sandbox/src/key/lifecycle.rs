@@ -123,7 +123,7 @@ impl Key<'_> {
         // KMS tells of a use up to an hour late.
         let recently = |dice: &mut Dice| (window > 2 * 3_600_000).then(|| self.now() - millis(dice.between(3_600_000, (7 * DAY).min(window))));
         match (self.kind, self.state()) {
-            (_, KeyState::PendingImport) | (Kind::Single(A::ForgottenSample | A::OlderThanTracking | A::DisabledLong), _) => None,
+            (Kind::Single(A::PendingImport | A::ForgottenSample | A::OlderThanTracking | A::DisabledLong), _) => None,
             (Kind::Single(A::UsedLongAgo), _) => Some(since + millis(dice.below((30 * DAY).min(window)))),
             (_, KeyState::Enabled) if dice.chance(70) => recently(dice),
             (_, KeyState::Enabled) if dice.chance(50) => Some(since + millis(dice.below(window))),

@@ -29,6 +29,7 @@ impl Key<'_> {
             Some(Archetype::OlderThanTracking | Archetype::UsedLongAgo | Archetype::DisabledLong) => since_tracking + dice.between(400, 1600),
             Some(Archetype::RotatedOnDemand) => dice.between(500, 1500),
             Some(Archetype::PendingImport) => dice.between(20, 90),
+            Some(Archetype::ExpiredImport) => dice.between(100, 900),
             // Most keys are some years old, some are new.
             _ if dice.chance(25) => dice.between(0, 150),
             _ => dice.between(150, 2400),
@@ -63,8 +64,9 @@ impl Key<'_> {
             valid_to,
             current_key_material_id: (spec == KeySpec::SymmetricDefault
                 && matches!(origin, Origin::AwsKms | Origin::External)
-                && state != KeyState::PendingImport)
-                .then(|| self.material_id(self.material_count())),
+                // A key stays bound to its material, and keeps the material's id, after the material is gone.
+                && self.archetype() != Some(A::PendingImport))
+            .then(|| self.material_id(self.material_count())),
             origin: Some(origin),
             custom_key_store_id: store.as_ref().map(|store| store.store.id.clone()),
             cloud_hsm_cluster_id: store.as_ref().and_then(|store| store.cluster_id.clone()),
@@ -124,7 +126,7 @@ impl Key<'_> {
     pub(super) fn origin(&self) -> Origin {
         use Archetype as A;
         match self.archetype() {
-            Some(A::Imported | A::ImportedExpiring | A::PendingImport) => Origin::External,
+            Some(A::Imported | A::ImportedExpiring | A::PendingImport | A::ExpiredImport) => Origin::External,
             Some(A::CloudHsm | A::Unavailable) => Origin::AwsCloudHsm,
             Some(A::ExternalKeyStore) => Origin::ExternalKeyStore,
             _ => Origin::AwsKms,
@@ -141,7 +143,7 @@ impl Key<'_> {
             Kind::Single(archetype) => match archetype {
                 A::PendingDeletion => KeyState::PendingDeletion,
                 A::DisabledLong => KeyState::Disabled,
-                A::PendingImport => KeyState::PendingImport,
+                A::PendingImport | A::ExpiredImport => KeyState::PendingImport,
                 A::Unavailable => KeyState::Unavailable,
                 // Some of the unused ones were disabled by somebody careful.
                 A::UsedLongAgo | A::OlderThanTracking if self.part(Part::Usage).part(3).roll().is_multiple_of(4) => KeyState::Disabled,

@@ -104,10 +104,11 @@ impl Sts<'_> {
     fn role_admits(&self, role: &Arn<'_>) -> bool {
         let account = role.account.parse().ok().and_then(|id| self.organization.account(id)).filter(|account| account.state == AccountState::Active);
         let Some(account) = account else { return false };
-        let name = role.resource.rsplit('/').next().unwrap_or_default();
+        // A role's path is part of its ARN: who leaves it out names another role.
+        let path_and_name = role.resource.strip_prefix("role/").unwrap_or_default();
         let management = account.id == self.organization.management().id;
         role.partition == self.organization.partition().as_str()
-            && name == self.behaviour.role_name
+            && path_and_name == self.behaviour.role_name.trim_start_matches('/')
             && (!management || self.behaviour.role_in_management)
             && !self.behaviour.roles_missing.contains(&account.id)
             && (self.behaviour.external_id.is_none() || self.behaviour.external_id == self.parameter("ExternalId"))

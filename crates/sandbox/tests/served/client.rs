@@ -93,8 +93,12 @@ impl Client {
 
     /// The access key of a session in an account, or the error.
     pub(crate) async fn assume(&self, account: &str, more: &str) -> Result<String, Answer> {
-        let form =
-            format!("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A{account}%3Arole%2FKmsInsightsReadRole&RoleSessionName=test{more}");
+        self.assume_role(account, "KmsInsightsReadRole", more).await
+    }
+
+    /// The same with a role of another name; `role` is encoded for a form.
+    pub(crate) async fn assume_role(&self, account: &str, role: &str, more: &str) -> Result<String, Answer> {
+        let form = format!("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A{account}%3Arole%2F{role}&RoleSessionName=test{more}");
         let answer = self.send("sts", "POST /", &[("content-type", "application/x-www-form-urlencoded")], form.as_bytes()).await.unwrap();
         if answer.status != 200 {
             return Err(answer);

@@ -55,6 +55,23 @@ async fn the_role_is_refused_alike_when_it_is_missing_when_the_external_id_is_wr
 }
 
 #[tokio::test]
+async fn a_role_is_known_by_its_path_and_name_together() {
+    for (configured, known, unknown) in [
+        ("KmsInsightsReadRole", "KmsInsightsReadRole", ["audit%2FKmsInsightsReadRole", "kmsinsightsreadrole"]),
+        ("audit/eu/reader", "audit%2Feu%2Freader", ["reader", "eu%2Freader"]),
+        ("/audit/eu/reader", "audit%2Feu%2Freader", ["reader", "%2Faudit%2Feu%2Freader"]),
+    ] {
+        let sandbox = start(Behaviour { role_name: configured.to_owned(), ..Behaviour::default() }).await;
+        let client = Client::new(&sandbox.endpoint());
+        let member = sandbox.organization().accounts()[1].id;
+        assert!(client.assume_role(member.as_str(), known, "").await.is_ok(), "{configured}");
+        for role in unknown {
+            assert_eq!(client.assume_role(member.as_str(), role, "").await.unwrap_err().status, 403, "{configured} {role}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn sessions_expire() {
     let sandbox = start(Behaviour { session_seconds: Some(0), ..Behaviour::default() }).await;
     let client = Client::new(&sandbox.endpoint());

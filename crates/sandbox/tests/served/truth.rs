@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use kms_insights_model::{Fact, KeyFacts, StagedRecord, Timestamp};
+use kms_insights_model::{Fact, Grant, KeyFacts, KeyState, LastUsage, Origin, StagedRecord, Timestamp};
 use kms_insights_sandbox::{Archetype, Behaviour, KeyCount, Organization, OrganizationShape};
 use serde_json::{Value, json};
 
@@ -54,8 +54,10 @@ async fn the_truth_is_what_is_served() {
                 let wire = |tags: &Vec<kms_insights_model::Tag>| tags.iter().map(|tag| json!({"TagKey": tag.key, "TagValue": tag.value})).collect::<Value>();
                 assert_eq!(tags, expected(&key.tags, wire, ""));
                 let grants = client.all("ListGrants", "Grants", json!({"KeyId": key.arn, "Limit": 100})).await;
-                let ids = grants.map(|grants| grants.iter().map(|grant| (grant["GrantId"].clone(), grant["GranteePrincipal"].clone())).collect::<Vec<_>>());
-                assert_eq!(ids, expected(&key.grants, |grants| grants.iter().map(|grant| (json!(grant.id), json!(grant.grantee_principal))).collect(), ""));
+                let served = |grant: &Value| ["GrantId", "GranteePrincipal", "GranteeServicePrincipal"].map(|field| grant[field].clone());
+                let ids = grants.map(|grants| grants.iter().map(served).collect::<Vec<_>>());
+                let known = |grant: &Grant| [json!(grant.id), json!(grant.grantee_principal), json!(grant.grantee_service_principal)];
+                assert_eq!(ids, expected(&key.grants, |grants| grants.iter().map(known).collect(), ""));
                 let rotation = ask(&client, "GetKeyRotationStatus", key, json!({}))
                     .await
                     .map(|answer| (answer["KeyRotationEnabled"].clone(), time(&answer["NextRotationDate"])));
@@ -104,6 +106,38 @@ fn every_kind_of_key_is_there_when_there_is_room_and_every_id_is_found_again() {
         }
     }
     assert_eq!(kinds, Archetype::ALL.iter().copied().collect());
+}
+
+fn of_kind(organization: &Organization, kind: Archetype) -> Vec<(KeyFacts, LastUsage)> {
+    let active = organization.accounts().iter().filter(|account| account.is_active());
+    let keys = active.flat_map(|account| account.enabled_regions().flat_map(|region| organization.keys(account, region)));
+    keys.filter(|key| key.archetype() == Some(kind)).map(|key| (key.facts_without_denials(), key.last_usage())).collect()
+}
+
+#[test]
+fn expired_material_is_gone_and_leaves_its_traces() {
+    let organization = Organization::generate(OrganizationShape { accounts: 20, keys: KeyCount::Fixed(200), ..shape() });
+    let keys = of_kind(&organization, Archetype::ExpiredImport);
+    assert!(keys.len() > 1, "also beyond the one that every organization has");
+    for (facts, _) in &keys {
+        let metadata = facts.metadata.observed().unwrap();
+        assert_eq!((metadata.origin.as_ref(), metadata.state.as_ref()), (Some(&Origin::External), Some(&KeyState::PendingImport)));
+        assert_eq!((metadata.enabled, metadata.valid_to, metadata.expiration_model.as_ref()), (false, None, None));
+        assert!(metadata.current_key_material_id.is_some());
+    }
+    assert!(keys.iter().any(|(_, usage)| usage.used_at.is_some()), "it was in use");
+    for (facts, usage) in of_kind(&organization, Archetype::PendingImport) {
+        assert_eq!((facts.metadata.observed().unwrap().current_key_material_id.as_ref(), usage.used_at), (None, None), "no material was ever there");
+    }
+}
+
+#[test]
+fn some_grants_name_their_service_in_a_field_of_its_own_and_nowhere_else() {
+    let organization = Organization::generate(shape());
+    let keys = of_kind(&organization, Archetype::Databases);
+    let grants: Vec<&Grant> = keys.iter().flat_map(|(facts, _)| facts.grants.observed().unwrap()).collect();
+    assert!(grants.iter().any(|grant| grant.grantee_principal.is_none() && grant.grantee_service_principal.as_deref() == Some("dynamodb.amazonaws.com")));
+    assert!(grants.iter().all(|grant| grant.grantee_principal.is_some() || grant.grantee_service_principal.is_some()));
 }
 
 #[test]
