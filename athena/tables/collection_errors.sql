@@ -4,14 +4,14 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`collection_errors` 
   `region` string COMMENT 'The Region, null where the whole account is concerned.',
   `key_arn` string COMMENT 'The key’s ARN, null where the whole Region or account is concerned.',
   `key_id` string COMMENT 'The key’s id, null where the whole Region or account is concerned.',
-  `fact` string COMMENT 'What lacks: a fact of a key (metadata, aliases, policy, ram_policy, grants, tags, rotation, rotations, last_usage), of an account’s Region (key_listing, alias_listing, custom_key_stores) or of an account (access, regions, ou_path, account).',
+  `fact` string COMMENT 'What lacks: a fact of a key (metadata, aliases, policy, ram_policy, grants, tags, rotation, rotations, last_usage), of an account’s Region (key_listing, alias_listing, custom_key_stores), of an account (access, regions, ou_path, account) or of the…',
   `operation` string COMMENT 'The API action that did not answer, such as kms:GetKeyPolicy.',
   `code` string COMMENT 'What went wrong, in kms-insights’ own closed vocabulary, such as access_denied.',
   `retryable` boolean COMMENT 'Whether the same request may succeed later without anybody changing anything.',
   `message` string COMMENT 'AWS’s own words, or the transport’s.',
   `next_step` string COMMENT 'What a person can do about it.'
 )
-COMMENT 'One row per fact that lacks. Nothing is missing from a snapshot without a row here.'
+COMMENT 'What lacks, each lack in one row: nothing is missing from a snapshot without a row here. Usually that is one fact of one key, what lacks for a whole Region, account or organization is told once for it, as aliases are that could not be listed for all…'
 PARTITIONED BY (`snapshot_date` string COMMENT 'The day on which the run began, as YYYY-MM-DD.')
 STORED AS PARQUET
 LOCATION '${lake}/collection_errors/'

@@ -33,7 +33,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`keys` (
   `tags` map<string,string> COMMENT 'The key’s tags.',
   `policy` string COMMENT 'The key policy default, as AWS returned it.',
   `ram_policy` string COMMENT 'The key policy AWS_RAM of a key shared through AWS RAM, as AWS returned it.',
-  `concern` string COMMENT 'The key’s concerns, joined by ,: Principal is account, Key policy overly permissive, Access provided to IAM user, External account, empty where there are none, null where no policy could be read.',
+  `concern` string COMMENT 'The key’s concerns, joined by semicolons: Principal is account, Key policy overly permissive, Access provided to IAM user, External account, empty where there are none, null where no policy could be read.',
   `policy_error` string COMMENT 'Why a key policy could not be understood, null where it could.',
   `grant_count` bigint COMMENT 'How many grants the key has.',
   `rotation_enabled` boolean COMMENT 'Whether KMS rotates the key by itself.',

@@ -5,6 +5,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`runs` (
   `finished_at` timestamp COMMENT 'When the run was published.',
   `tool_version` string COMMENT 'The version of kms-insights.',
   `organization_id` string COMMENT 'The organization, null when only single accounts were read.',
+  `scope` string COMMENT 'whole when every account and Region that the caller can see was to be read, selection when the run was limited to some: views show a run of a selection only in a lake without any other.',
+  `selection` string COMMENT 'The accounts, organizational units and Regions that the run was limited to, in words, null where it was not.',
   `resumed_from` string COMMENT 'The published partial run that this one completes.',
   `accounts_planned` bigint COMMENT 'How many accounts the run was to read.',
   `accounts_complete` bigint COMMENT 'Accounts of which every fact that applies was observed.',
@@ -16,7 +18,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`runs` (
   `keys_incomplete` bigint COMMENT 'How many of them lack a fact.',
   `facts_lacking` bigint COMMENT 'How many facts lack: the rows of collection_errors.',
   `findings` bigint COMMENT 'How many findings the run holds.',
-  `customer_managed_only` boolean COMMENT 'Whether AWS managed keys were left out.'
+  `customer_managed_only` boolean COMMENT 'Whether AWS managed keys were left out.',
+  `generation` int COMMENT 'Which attempt at the run published it: of the run’s files those whose names go on with -g and this number are the run’s.'
 )
 COMMENT 'One row per published run. The row is written last: files of a run without a row here are not part of any snapshot.'
 PARTITIONED BY (`snapshot_date` string COMMENT 'The day on which the run began, as YYYY-MM-DD.')

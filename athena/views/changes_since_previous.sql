@@ -1,17 +1,51 @@
--- What changed between the previous published run and the latest? Keys and findings that appeared or went, and what changed about keys that both runs could read. not_read means that the latest run could not look.
+-- What changed between the previous run and the one that the views show? Keys and findings that appeared or went, and what changed about keys that both runs could read. not_read means that the later run could not look, or was not to, and first_read the same of the earlier run.
 CREATE OR REPLACE VIEW changes_since_previous AS
 WITH ranked AS (
-    SELECT run_id, snapshot_date, started_at, row_number() OVER (ORDER BY finished_at DESC, run_id DESC) AS age
-    FROM runs
+    SELECT
+        r.run_id,
+        r.snapshot_date,
+        r.started_at,
+        r.customer_managed_only,
+        row_number() OVER (ORDER BY r.finished_at DESC, r.run_id DESC) AS age
+    FROM runs r
+    JOIN latest_run l ON l.scope = r.scope
+    LEFT JOIN runs c ON c.resumed_from = r.run_id
+    WHERE c.run_id IS NULL
 ),
 keys_now AS (
-    SELECT k.key_arn, k.account_id, k.region, k.created_at, k.state, k.rotation_enabled, k.policy, k.policy_status, array_join(k.aliases, ', ') AS aliases, k.concern
+    SELECT
+        k.key_arn,
+        k.account_id,
+        k.region,
+        k.created_at,
+        k.state,
+        k.rotation_enabled,
+        k.policy,
+        k.policy_status,
+        array_join(k.aliases, ', ') AS aliases,
+        k.metadata_status NOT IN ('denied', 'failed') AS metadata_read,
+        k.grants_status NOT IN ('denied', 'failed') AS grants_read,
+        k.last_usage_status NOT IN ('denied', 'failed') AS usage_read,
+        k.policy_status NOT IN ('denied', 'failed') AND k.ram_policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL AS policies_read
     FROM keys k
     JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
     WHERE r.age = 1
 ),
 keys_before AS (
-    SELECT k.key_arn, k.account_id, k.region, k.state, k.rotation_enabled, k.policy, k.policy_status, array_join(k.aliases, ', ') AS aliases, k.concern
+    SELECT
+        k.key_arn,
+        k.account_id,
+        k.region,
+        k.manager,
+        k.state,
+        k.rotation_enabled,
+        k.policy,
+        k.policy_status,
+        array_join(k.aliases, ', ') AS aliases,
+        k.metadata_status NOT IN ('denied', 'failed') AS metadata_read,
+        k.grants_status NOT IN ('denied', 'failed') AS grants_read,
+        k.last_usage_status NOT IN ('denied', 'failed') AS usage_read,
+        k.policy_status NOT IN ('denied', 'failed') AND k.ram_policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL AS policies_read
     FROM keys k
     JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
     WHERE r.age = 2
@@ -32,10 +66,10 @@ unread AS (
     SELECT DISTINCT e.account_id, e.region
     FROM collection_errors e
     JOIN ranked r ON e.snapshot_date = r.snapshot_date AND e.run_id = r.run_id
-    WHERE r.age = 1 AND e.key_arn IS NULL
+    WHERE r.age = 1 AND e.key_arn IS NULL AND e.fact IN ('key_listing', 'access', 'account')
 ),
 read_accounts AS (
-    SELECT a.account_id
+    SELECT a.account_id, a.regions, r.customer_managed_only
     FROM accounts a
     JOIN ranked r ON a.snapshot_date = r.snapshot_date AND a.run_id = r.run_id
     WHERE r.age = 1 AND a.outcome IN ('complete', 'partial')
@@ -58,7 +92,12 @@ SELECT
     b.account_id,
     b.region,
     'key' AS subject,
-    CASE WHEN a.account_id IS NULL OR u.account_id IS NOT NULL OR w.account_id IS NOT NULL THEN 'not_read' ELSE 'gone' END AS change,
+    CASE
+        WHEN a.account_id IS NULL OR u.account_id IS NOT NULL OR w.account_id IS NOT NULL THEN 'not_read'
+        WHEN NOT contains(a.regions, b.region) THEN 'not_read'
+        WHEN a.customer_managed_only AND COALESCE(b.manager, 'AWS') = 'AWS' THEN 'not_read'
+        ELSE 'gone'
+    END AS change,
     b.state AS value_before,
     CAST(NULL AS varchar) AS value_now
 FROM keys_before b
@@ -107,14 +146,40 @@ FROM keys_now n
 JOIN keys_before b ON b.key_arn = n.key_arn
 WHERE n.policy_status <> b.policy_status
 UNION ALL
-SELECT n.key_arn, n.account_id, n.region, 'finding' AS subject, 'appeared' AS change, CAST(NULL AS varchar) AS value_before, concat(n.rule, ': ', n.title) AS value_now
+SELECT
+    n.key_arn,
+    n.account_id,
+    n.region,
+    'finding' AS subject,
+    CASE
+        WHEN n.rule <> 'grant-outside-account' AND NOT b.metadata_read THEN 'first_read'
+        WHEN n.rule = 'grant-outside-account' AND NOT b.grants_read THEN 'first_read'
+        WHEN n.rule = 'never-used' AND NOT b.usage_read THEN 'first_read'
+        WHEN n.rule NOT IN ('grant-outside-account', 'pending-deletion', 'material-expiring', 'never-used') AND NOT b.policies_read THEN 'first_read'
+        ELSE 'appeared'
+    END AS change,
+    CAST(NULL AS varchar) AS value_before,
+    concat(n.rule, ': ', n.title) AS value_now
 FROM findings_now n
 JOIN keys_before b ON b.key_arn = n.key_arn
 LEFT JOIN findings_before f ON f.finding_id = n.finding_id
 WHERE f.finding_id IS NULL
 UNION ALL
-SELECT b.key_arn, b.account_id, b.region, 'finding' AS subject, 'gone' AS change, concat(b.rule, ': ', b.title) AS value_before, CAST(NULL AS varchar) AS value_now
+SELECT
+    b.key_arn,
+    b.account_id,
+    b.region,
+    'finding' AS subject,
+    CASE
+        WHEN b.rule <> 'grant-outside-account' AND NOT n.metadata_read THEN 'not_read'
+        WHEN b.rule = 'grant-outside-account' AND NOT n.grants_read THEN 'not_read'
+        WHEN b.rule = 'never-used' AND NOT n.usage_read THEN 'not_read'
+        WHEN b.rule NOT IN ('grant-outside-account', 'pending-deletion', 'material-expiring', 'never-used') AND NOT n.policies_read THEN 'not_read'
+        ELSE 'gone'
+    END AS change,
+    concat(b.rule, ': ', b.title) AS value_before,
+    CAST(NULL AS varchar) AS value_now
 FROM findings_before b
 JOIN keys_now n ON n.key_arn = b.key_arn
 LEFT JOIN findings_now f ON f.finding_id = b.finding_id
-WHERE f.finding_id IS NULL AND n.policy_status = 'observed'
+WHERE f.finding_id IS NULL

@@ -1,7 +1,8 @@
--- When was each key last used, for what? One row per key. eventtime is null where no use is recorded, and verdict says whether that means never_used or unknown.
+-- When was each key last used, for what? One row per key. keyid is the ARN of a multi-Region key, whose id its Regions share. eventtime is null where no use is recorded, and verdict says whether that means never_used or unknown.
 CREATE OR REPLACE VIEW kms_key_last_used_table AS
 SELECT
-    u.key_id AS keyid,
+    -- The Regions of a multi-Region key share its id: its ARN tells them apart where queries of the AWS workshop join on keyid.
+    CASE WHEN u.key_id LIKE 'mrk-%' THEN u.key_arn ELSE u.key_id END AS keyid,
     u.account_id AS accountnumber,
     u.region,
     u.key_arn AS keyarn,

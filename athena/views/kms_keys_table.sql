@@ -1,7 +1,8 @@
--- Who is named in which key's policy, and what is of concern about it? One row per key, statement and principal. A key whose policy is empty or could not be read has one row, and policystatus says which.
+-- Who is named in which key's policy, and what is of concern about it? One row per key, statement and principal. A key whose policy is empty, could not be read or was not understood has one row, and policystatus says which. keyid is the ARN of a multi-Region key, whose id its Regions share.
 CREATE OR REPLACE VIEW kms_keys_table AS
 SELECT
-    k.key_id AS keyid,
+    -- The Regions of a multi-Region key share its id: its ARN tells them apart where queries of the AWS workshop join on keyid.
+    CASE WHEN k.key_id LIKE 'mrk-%' THEN k.key_arn ELSE k.key_id END AS keyid,
     array_join(k.aliases, ',') AS alias,
     k.account_id AS accountnumber,
     k.region,
@@ -14,7 +15,7 @@ SELECT
     k.created_at AS creationdate,
     k.state AS keystate,
     k.manager AS keymanager,
-    k.policy_status AS policystatus,
+    CASE WHEN k.policy_error IS NOT NULL THEN 'not_understood' ELSE k.policy_status END AS policystatus,
     k.snapshot_date,
     k.run_id
 FROM keys k

@@ -1,4 +1,4 @@
--- Which published run do the other views show? The one that finished last, complete or partial.
+-- Which published run do the other views show? Of the runs that were to read everything, the one that finished last, complete or partial. A run of a selection is shown only where there is no other.
 CREATE OR REPLACE VIEW latest_run AS
 SELECT
     run_id,
@@ -8,6 +8,8 @@ SELECT
     finished_at,
     tool_version,
     organization_id,
+    scope,
+    selection,
     resumed_from,
     accounts_planned,
     accounts_complete,
@@ -19,5 +21,5 @@ SELECT
     facts_lacking,
     findings
 FROM runs
-ORDER BY finished_at DESC, run_id DESC
+ORDER BY CASE WHEN scope = 'whole' THEN 0 ELSE 1 END, finished_at DESC, run_id DESC
 LIMIT 1

@@ -1,4 +1,4 @@
--- What would go from the monthly bill with the keys that look unneeded, by account and reason, and how sure is that? Each key counts once, under the first reason that holds. Keys whose price is not known are counted apart.
+-- What would go from the monthly bill with the keys that look unneeded, by account and reason, and how sure is that? Each key counts once, under the first reason that holds. certainty is recorded where the records prove it, for a multi-Region key in all its Regions. Keys whose price is not known are counted apart.
 CREATE OR REPLACE VIEW monthly_savings AS
 SELECT
     c.account_id,
@@ -16,15 +16,21 @@ FROM (
         k.account_id,
         k.monthly_cost_usd,
         CASE
+            WHEN u.last_used_at >= date_add('day', -90, r.started_at) THEN NULL
+            WHEN m.set_last_used_at >= date_add('day', -90, r.started_at) THEN 'unused here, used in another Region'
+            WHEN COALESCE(u.status, 'failed') IN ('denied', 'failed') THEN 'the last use could not be read'
+            WHEN k.created_at >= date_add('day', -90, r.started_at) THEN 'new, not used yet'
             WHEN u.verdict = 'never_used' THEN 'never used'
-            WHEN u.last_used_at < date_add('day', -90, r.started_at) THEN 'not used for 90 days'
-            WHEN k.state = 'Disabled' THEN 'disabled'
-            WHEN COALESCE(u.verdict, 'unknown') = 'unknown' THEN 'no use recorded, but the records do not cover the life of the key'
+            WHEN u.last_used_at IS NOT NULL THEN 'not used for 90 days'
+            WHEN k.state = 'Disabled' AND u.tracking_started_at < date_add('day', -90, r.started_at) THEN 'disabled'
+            ELSE 'no use recorded, but the records do not cover the life of the key'
         END AS reason,
         CASE
-            WHEN u.verdict = 'never_used' THEN 'recorded'
-            WHEN u.last_used_at < date_add('day', -90, r.started_at) THEN 'recorded'
-            WHEN k.state = 'Disabled' THEN 'recorded'
+            WHEN m.set_last_used_at >= date_add('day', -90, r.started_at) THEN 'unknown'
+            WHEN m.keys_unknown > 0 OR m.other_keys < cardinality(k.multi_region_replica_arns) THEN 'unknown'
+            WHEN k.created_at >= date_add('day', -90, r.started_at) THEN 'unknown'
+            WHEN u.verdict = 'never_used' OR u.last_used_at IS NOT NULL THEN 'recorded'
+            WHEN k.state = 'Disabled' AND u.tracking_started_at < date_add('day', -90, r.started_at) THEN 'recorded'
             ELSE 'unknown'
         END AS certainty,
         k.snapshot_date,
@@ -32,6 +38,18 @@ FROM (
     FROM keys k
     JOIN latest_run r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
     LEFT JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
+    LEFT JOIN (
+        SELECT
+            x.account_id,
+            x.key_id,
+            max(x.last_used_at) AS set_last_used_at,
+            sum(CASE WHEN x.verdict = 'unknown' THEN 1 ELSE 0 END) AS keys_unknown,
+            count(*) - 1 AS other_keys
+        FROM key_last_used x
+        JOIN latest_run l ON x.snapshot_date = l.snapshot_date AND x.run_id = l.run_id
+        WHERE x.key_id LIKE 'mrk-%'
+        GROUP BY x.account_id, x.key_id
+    ) m ON m.account_id = k.account_id AND m.key_id = k.key_id
     WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
         AND COALESCE(k.state, 'Enabled') NOT IN ('PendingDeletion', 'PendingReplicaDeletion')
 ) c

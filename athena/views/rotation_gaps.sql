@@ -1,4 +1,4 @@
--- Which customer managed keys with key material that KMS could rotate are not rotated at least once a year, or is that not known?
+-- Which customer managed keys with key material that KMS could rotate are not rotated at least once a year, or is that not known? A key that was rotated on demand within the last year is not listed.
 CREATE OR REPLACE VIEW rotation_gaps AS
 SELECT
     k.key_arn,
@@ -31,5 +31,11 @@ WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
     AND COALESCE(k.state, 'Enabled') NOT IN ('PendingDeletion', 'PendingReplicaDeletion')
     AND (
         k.rotation_status IN ('denied', 'failed')
-        OR (k.rotation_status = 'observed' AND (k.rotation_enabled = false OR k.rotation_period_days > 366))
+        OR (
+            k.rotation_status = 'observed'
+            AND (
+                (k.rotation_enabled = false AND COALESCE(k.last_rotated_at < date_add('day', -366, r.started_at), true))
+                OR k.rotation_period_days > 366
+            )
+        )
     )

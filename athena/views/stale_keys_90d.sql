@@ -1,4 +1,4 @@
--- Which customer managed keys were used once, but not in the 90 days before the snapshot?
+-- Which customer managed keys were used once, but not in the 90 days before the snapshot? set_last_used_at is the last use of a multi-Region key in any Region. Keys that are to be deleted are not listed.
 CREATE OR REPLACE VIEW stale_keys_90d AS
 SELECT
     k.key_arn,
@@ -11,6 +11,7 @@ SELECT
     k.state,
     u.last_used_at,
     u.operation AS last_used_operation,
+    m.set_last_used_at,
     date_diff('day', CAST(u.last_used_at AS date), CAST(r.finished_at AS date)) AS days_since_last_use,
     k.grant_count,
     k.monthly_cost_usd,
@@ -20,5 +21,13 @@ FROM keys k
 JOIN latest_run r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
 JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
 LEFT JOIN accounts a ON a.snapshot_date = k.snapshot_date AND a.run_id = k.run_id AND a.account_id = k.account_id
+LEFT JOIN (
+    SELECT x.account_id, x.key_id, max(x.last_used_at) AS set_last_used_at
+    FROM key_last_used x
+    JOIN latest_run l ON x.snapshot_date = l.snapshot_date AND x.run_id = l.run_id
+    WHERE x.key_id LIKE 'mrk-%'
+    GROUP BY x.account_id, x.key_id
+) m ON m.account_id = k.account_id AND m.key_id = k.key_id
 WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
+    AND COALESCE(k.state, 'Enabled') NOT IN ('PendingDeletion', 'PendingReplicaDeletion')
     AND u.last_used_at < date_add('day', -90, r.started_at)

@@ -15,8 +15,8 @@ KEY_COLUMNS = ("key_arn", "key_id", "account_id", "region")
 # The contract: these columns of these tables are never renamed or dropped. Tables may have more.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "runs": (
-        "run_id", "status", "started_at", "finished_at", "tool_version", "organization_id", "resumed_from", "accounts_planned", "accounts_complete",
-        "accounts_partial", "accounts_failed", "accounts_skipped", "regions_read", "keys", "keys_incomplete", "facts_lacking", "findings",
+        "run_id", "status", "started_at", "finished_at", "tool_version", "organization_id", "scope", "selection", "resumed_from", "accounts_planned",
+        "accounts_complete", "accounts_partial", "accounts_failed", "accounts_skipped", "regions_read", "keys", "keys_incomplete", "facts_lacking", "findings",
         "customer_managed_only",
     ),
     "accounts": (

@@ -63,6 +63,8 @@ def test_the_run_row_counts_what_the_tables_hold(collected: Collected) -> None:
     assert without(run, *RUN, "started_at", "finished_at", "tool_version") == {
         "status": "partial",
         "organization_id": truth.organization_id,
+        "scope": "selection",
+        "selection": f"Regions {', '.join(REGIONS)}",
         "resumed_from": None,
         "accounts_planned": len(truth.accounts),
         "accounts_complete": 0,

@@ -105,7 +105,8 @@ def test_the_workshop_s_join_of_keys_and_last_use_runs_on_both_lakes(program: Pr
         "SELECT DISTINCT kms.keyid FROM kms_keys_table kms LEFT JOIN kms_key_last_used_table last_used ON kms.keyid = last_used.keyid "
         "WHERE last_used.eventtime IS NULL ORDER BY kms.keyid"
     )
-    expected = [{"keyid": key_id} for key_id in sorted({key.key_id for key in lakes.truth.keys.values()})]
+    # The Regions of a multi-Region key share its id: the view gives its ARN.
+    expected = [{"keyid": key_id} for key_id in sorted({key.arn if key.key_id.startswith("mrk-") else key.key_id for key in lakes.truth.keys.values()})]
     for lake in lakes.both():
         assert program.query(sql, lake, endpoint=lakes.endpoint) == expected
 

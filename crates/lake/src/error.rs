@@ -47,7 +47,9 @@ pub enum LakeError {
         source: object_store::Error,
     },
     /// A staged part is not what a writer leaves: truncated, damaged, or not this program's.
-    #[error("the staged part {path} cannot be read: {reason}; delete this part and run `kms-insights collect --resume` to read its keys again")]
+    #[error(
+        "the staged part {path} cannot be read: {reason}; delete this part and run `kms-insights collect --resume`: what it held is then missed and read again"
+    )]
     CorruptPart {
         /// The part.
         path: String,
@@ -55,7 +57,7 @@ pub enum LakeError {
         reason: String,
     },
     /// A description of a run is not what a writer leaves.
-    #[error("the run's description {path} cannot be read: {reason}; the run cannot be resumed, start a new one")]
+    #[error("the run's description {path} cannot be read: {reason}; the run cannot be resumed: start a new one and delete this run's folder")]
     CorruptRun {
         /// The description.
         path: String,
@@ -114,6 +116,9 @@ pub enum LakeError {
         /// Why it failed.
         source: parquet::errors::ParquetError,
     },
+    /// The task that wrote staged records ended before its time: it panicked, or the program was ending.
+    #[error("writing what was collected broke off, so some of it is lost; `kms-insights collect --resume` reads it again")]
+    BrokenOff,
     /// An earlier write of the same staging failed: nothing more is staged, so that nothing is staged in part.
     #[error(transparent)]
     Staging(Arc<LakeError>),

@@ -1,6 +1,11 @@
 //! A lake: a store, a root in it, and the layout below that root.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    path::{Path as LocalPath, PathBuf},
+    sync::Arc,
+};
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
@@ -22,6 +27,9 @@ pub struct Lake {
     store: Arc<dyn ObjectStore>,
     root: Path,
     location: LakeLocation,
+    /// What was made to survive a loss of power, in that order.
+    #[cfg(test)]
+    pub(crate) synced: Arc<std::sync::Mutex<Vec<PathBuf>>>,
 }
 
 /// What a lake on S3 needs: the AWS settings (with an HTTP client) and the options of its writes.
@@ -68,7 +76,13 @@ impl Lake {
 
     /// A lake on any store: how tests put faults below it.
     pub fn new(store: Arc<dyn ObjectStore>, root: Path, location: LakeLocation) -> Self {
-        Self { store, root, location }
+        Self {
+            store,
+            root,
+            location,
+            #[cfg(test)]
+            synced: Arc::default(),
+        }
     }
 
     /// The store.
@@ -122,8 +136,64 @@ impl Lake {
         }
     }
 
+    /// As [`Lake::put_new`], and never seen before it would survive a loss of power: a local file's name could outlive one that its content does not. `draft` is
+    /// where the content lies until then.
+    pub(crate) async fn put_new_durably(&self, draft: &Path, path: &Path, bytes: Vec<u8>) -> Result<bool, LakeError> {
+        if !self.is_local() {
+            return self.put_new(path, bytes).await;
+        }
+        let bytes = Bytes::from(bytes);
+        self.store.put(draft, PutPayload::from_bytes(bytes.clone())).await.map_err(LakeError::store("write", draft))?;
+        self.sync(vec![draft.clone()]).await?;
+        let is_new = match self.store.copy_if_not_exists(draft, path).await {
+            Ok(()) => true,
+            Err(object_store::Error::AlreadyExists { .. }) => self.get(path).await? == bytes,
+            Err(source) => return Err(LakeError::store("write", path)(source)),
+        };
+        // The object is there, whatever becomes of its draft, which goes with the staging at the latest.
+        let _ = self.store.delete(draft).await;
+        if is_new {
+            self.sync(vec![path.clone()]).await?;
+        }
+        Ok(is_new)
+    }
+
+    pub(crate) const fn is_local(&self) -> bool {
+        matches!(self.location, LakeLocation::Local(_))
+    }
+
+    /// Makes objects of a local lake survive a loss of power, and the folders that name them. What S3 acknowledges, it keeps.
+    pub(crate) async fn sync(&self, objects: Vec<Path>) -> Result<(), LakeError> {
+        let LakeLocation::Local(root) = &self.location else { return Ok(()) };
+        let (root, files) = (root.clone(), objects.iter().filter_map(|path| self.local_folder(path)).collect::<Vec<_>>());
+        #[cfg(test)]
+        self.synced.lock().unwrap().extend(files.iter().cloned());
+        tokio::task::spawn_blocking(move || sync_files(&root, &files)).await.unwrap_or(Err(LakeError::BrokenOff))
+    }
+
     pub(crate) async fn get(&self, path: &Path) -> Result<Bytes, LakeError> {
         let result = self.store.get(path).await.map_err(LakeError::store("read", path))?;
         result.bytes().await.map_err(LakeError::store("read", path))
     }
+}
+
+/// Has the system write files and the folders that name them to disk.
+fn sync_files(root: &LocalPath, files: &[PathBuf]) -> Result<(), LakeError> {
+    let failed = |path: &LocalPath| {
+        let path = path.to_owned();
+        move |source| LakeError::Folder { path, source }
+    };
+    let mut folders = BTreeSet::new();
+    for file in files {
+        // Windows syncs only what was opened for writing.
+        File::options().write(true).open(file).and_then(|file| file.sync_all()).map_err(failed(file))?;
+        folders.extend(file.ancestors().skip(1).take_while(|folder| folder.starts_with(root)));
+    }
+    // Elsewhere a folder is no file that could be opened.
+    if cfg!(unix) {
+        for folder in folders {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
+        }
+    }
+    Ok(())
 }

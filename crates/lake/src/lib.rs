@@ -4,9 +4,9 @@
 //! that is killed keeps what it staged. It makes no KMS calls.
 //!
 //! ```text
-//! <root>/_staging/<run_id>/…                                     what is collected and not yet published
-//! <root>/<table>/snapshot_date=YYYY-MM-DD/<run_id>-NNNN.parquet  the rows of a run
-//! <root>/runs/snapshot_date=YYYY-MM-DD/<run_id>.parquet          written last: publishes the run
+//! <root>/_staging/<run_id>/…                                           what is collected and not yet published
+//! <root>/<table>/snapshot_date=YYYY-MM-DD/<run_id>-gGGGG-NNNN.parquet  the rows of a run, as its attempt GGGG wrote them
+//! <root>/runs/snapshot_date=YYYY-MM-DD/<run_id>.parquet                written last: publishes the run, and says which attempt's files are its own
 //! ```
 
 pub mod column;
@@ -27,7 +27,10 @@ pub mod tables;
 mod round_trip;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod watched_store;
 
 pub use error::LakeError;
 pub use lake::{Lake, S3Access};
 pub use location::LakeLocation;
+pub use runs::file_generation;

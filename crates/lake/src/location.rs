@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use object_store::path::Path;
+
 use crate::LakeError;
 
 /// Where a lake is: `s3://bucket/prefix`, or a local folder.
@@ -41,6 +43,10 @@ impl FromStr for LakeLocation {
         if prefix.split('/').any(|part| part == "." || part == "..") || prefix.contains("//") || prefix.chars().any(char::is_control) {
             return Err(invalid("the prefix has empty, dotted or unprintable parts"));
         }
+        // The store would write these percent-encoded, and so elsewhere than where a person and Athena's tables look for them.
+        if Path::from(prefix).as_ref() != prefix {
+            return Err(invalid("its prefix has characters that object stores advise against: beyond ASCII, or one of \\ { } ^ % ` [ ] \" < > ~ # | * ?"));
+        }
         Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 }
@@ -69,6 +75,19 @@ mod tests {
             ("/var/lake", "/var/lake"),
         ] {
             assert_eq!(text.parse::<LakeLocation>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn prefixes_that_the_store_would_change_are_refused_and_others_are_kept_to_the_letter() {
+        for text in ["s3://kms-lake/team~x", "s3://kms-lake/a%20b", "s3://kms-lake/b\u{fc}ro/lake", "s3://kms-lake/a*", "s3://kms-lake/[x]"] {
+            let error = text.parse::<LakeLocation>().unwrap_err().to_string();
+            assert!(error.contains("characters") && error.contains("its prefix"), "{error}");
+        }
+        for prefix in ["a b+c", "inventory/kms_1", "x=1,y@z!(a)'b'&$;:"] {
+            let location: LakeLocation = format!("s3://kms-lake/{prefix}").parse().unwrap();
+            assert_eq!(location, LakeLocation::S3 { bucket: "kms-lake".to_owned(), prefix: prefix.to_owned() });
+            assert_eq!(Path::from(prefix).as_ref(), prefix);
         }
     }
 

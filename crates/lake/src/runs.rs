@@ -15,6 +15,21 @@ use crate::{
 const CONCURRENT_READS: usize = 8;
 const SUFFIX: &str = ".parquet";
 
+/// The name of a run's data file. The attempt that writes it has the name to itself, as it has its generation: no file of a published run is ever written over.
+pub(crate) fn data_file_name(run: &RunId, generation: u32, number: usize) -> String {
+    format!("{run}-g{generation:04}-{number:04}{SUFFIX}")
+}
+
+/// Which attempt at its run wrote the data file of this name: of a published run's files only those count whose attempt `runs.generation` names. `None` where the name
+/// does not say.
+pub fn file_generation(name: &str) -> Option<u32> {
+    const RUN_ID_LENGTH: usize = 25;
+    let (run, rest) = name.split_at_checked(RUN_ID_LENGTH)?;
+    let (generation, _) = rest.strip_prefix("-g")?.strip_suffix(SUFFIX)?.split_once('-')?;
+    run.parse::<RunId>().ok()?;
+    generation.parse().ok()
+}
+
 impl Lake {
     /// Where the row that publishes a run is.
     pub(crate) fn run_path(&self, run: &RunId) -> Path {
@@ -63,12 +78,13 @@ impl Lake {
         Ok(rows)
     }
 
-    /// The run that was published last: the one the views show.
+    /// The run that the views show: of the runs that were to read everything the one that was published last, or else of all.
     ///
     /// # Errors
     /// When the store fails, or a run's row cannot be read.
     pub async fn latest_published(&self) -> Result<Option<RunRow>, LakeError> {
-        Ok(self.published_runs().await?.pop())
+        // The last of equal ones wins, and the rows are in the order of their publication.
+        Ok(self.published_runs().await?.into_iter().max_by_key(RunRow::is_whole))
     }
 
     /// The row of a published run.
@@ -90,10 +106,11 @@ impl Lake {
     /// # Errors
     /// When the run is not published, or the store fails.
     pub async fn data_files(&self, table: &Table, run: &RunId) -> Result<Vec<object_store::ObjectMeta>, LakeError> {
-        if !self.is_published(run).await? {
-            return Err(LakeError::NotPublished { run: run.clone() });
-        }
-        self.files_of(table, run).await
+        let row = self.published_run(run).await?;
+        let mut files = self.files_of(table, run).await?;
+        // An attempt that another process superseded may have left files beside them.
+        files.retain(|file| file.location == self.run_path(run) || row.is_of_its_attempt(&file.location));
+        Ok(files)
     }
 
     /// The files that bear the run's name, published or not.
@@ -115,6 +132,13 @@ impl Lake {
     }
 }
 
+impl RunRow {
+    /// Whether a data file is of the attempt that published the run.
+    pub fn is_of_its_attempt(&self, file: &Path) -> bool {
+        file.filename().and_then(file_generation).is_some_and(|generation| i64::from(generation) == i64::from(self.generation))
+    }
+}
+
 /// The rows of a whole small file.
 pub(crate) fn read_all<R: Row>(path: &Path, bytes: bytes::Bytes) -> Result<Vec<R>, LakeError> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(ParquetRecordBatchReaderBuilder::build).map_err(LakeError::parquet("read", path))?;
@@ -124,4 +148,21 @@ pub(crate) fn read_all<R: Row>(path: &Path, bytes: bytes::Bytes) -> Result<Vec<R
         rows.extend(R::read(&batch).map_err(|error| LakeError::parquet("read", path)(error.into()))?);
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_data_files_carry_their_attempt() {
+        let run = crate::sample::run_id(1);
+        assert_eq!(data_file_name(&run, 3, 12), format!("{run}-g0003-0012.parquet"));
+        for generation in [1, 3, 12_345] {
+            assert_eq!(file_generation(&data_file_name(&run, generation, 0)), Some(generation));
+        }
+        for name in [format!("{run}.parquet"), format!("{run}-0001.parquet"), format!("{run}-g0001-0000.parquet#1"), "g0001-0000.parquet".to_owned()] {
+            assert_eq!(file_generation(&name), None, "{name}");
+        }
+    }
 }

@@ -58,6 +58,7 @@ pub(crate) fn unit(account: u64, region_name: &str, keys_listed: u64) -> UnitRec
         account: account_id(account),
         region: region(region_name),
         keys_listed,
+        keys_staged: keys_listed,
         key_listing: None,
         alias_listing: None,
         custom_key_stores: Fact::Observed(Vec::new()),
@@ -150,9 +151,11 @@ pub(crate) fn info(run: &RunId, accounts: &[u64]) -> RunInfo {
         accounts: accounts.iter().map(|number| account(*number)).collect(),
         organization_accounts: None,
         regions: None,
+        selection: None,
         customer_managed_only: false,
         resumed_from: None,
         settings: serde_json::Map::new(),
+        organization_failures: Vec::new(),
     }
 }
 

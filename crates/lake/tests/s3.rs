@@ -211,9 +211,11 @@ async fn a_run_is_staged_published_and_read_as_on_a_local_folder() {
         accounts: vec![account.clone()],
         organization_accounts: Some(BTreeSet::from([id])),
         regions: None,
+        selection: None,
         customer_managed_only: false,
         resumed_from: None,
         settings: serde_json::Map::new(),
+        organization_failures: Vec::new(),
     };
     let writer = StagingWriter::begin(&lake, &info).await.unwrap();
     let arn = KeyArn::new(id, region.clone(), "1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap());
@@ -233,6 +235,7 @@ async fn a_run_is_staged_published_and_read_as_on_a_local_folder() {
         account: id,
         region: region.clone(),
         keys_listed: 1,
+        keys_staged: 1,
         key_listing: None,
         alias_listing: None,
         custom_key_stores: Fact::Observed(Vec::new()),
@@ -249,7 +252,7 @@ async fn a_run_is_staged_published_and_read_as_on_a_local_folder() {
     for table in tables::ALL {
         assert_eq!(lake.data_files(table, &run).await.unwrap().len(), 1, "{}", table.name);
     }
-    assert!(lake.staged_runs().await.unwrap()[0].published);
+    assert!(lake.staged_run(&run).await.unwrap().unwrap().published);
     lake.discard_staging(&run).await.unwrap();
     assert_eq!(lake.staged_runs().await.unwrap(), []);
 }

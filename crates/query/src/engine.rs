@@ -31,7 +31,7 @@ use datafusion::{
 };
 use futures::{StreamExt, TryStreamExt, future::try_join_all, stream::BoxStream};
 use kms_insights_lake::{
-    Lake,
+    Lake, file_generation,
     table::{SNAPSHOT_DATE, Table},
     tables,
 };
@@ -142,14 +142,30 @@ async fn published_files(lake: &Lake) -> Result<BTreeMap<Path, ObjectMeta>, Quer
             Ok::<_, QueryError>(objects.into_iter().filter_map(move |object| {
                 let run = run_of(object.location.filename()?).filter(|run| runs.contains(run))?;
                 let within: Path = object.location.prefix_match(lake.root())?.collect();
-                object.location.prefix_matches(&lake.partition_path(table, &run)).then_some((within, object))
+                object.location.prefix_matches(&lake.partition_path(table, &run)).then_some((run, table.name, within, object))
             }))
         }
     });
-    Ok(try_join_all(listings).await?.into_iter().flatten().collect())
+    let files: Vec<_> = try_join_all(listings).await?.into_iter().flatten().collect();
+
+    // The attempt that published a run has files in every table. Where others left some beside them, the run's row says whose count; all other rows are not read.
+    let is_data = |table: &str| table != tables::runs::TABLE.name;
+    let mut attempts: BTreeMap<&RunId, BTreeSet<Option<u32>>> = BTreeMap::new();
+    for (run, _, _, object) in files.iter().filter(|(_, table, ..)| is_data(table)) {
+        attempts.entry(run).or_default().insert(object.location.filename().and_then(file_generation));
+    }
+    let mut contested = BTreeMap::new();
+    for (run, attempts) in attempts {
+        if attempts.len() > 1 {
+            contested.insert(run.clone(), lake.published_run(run).await?);
+        }
+    }
+    let counts =
+        |run: &RunId, table: &str, object: &ObjectMeta| !is_data(table) || contested.get(run).is_none_or(|row| row.is_of_its_attempt(&object.location));
+    Ok(files.into_iter().filter(|(run, table, _, object)| counts(run, table, object)).map(|(_, _, within, object)| (within, object)).collect())
 }
 
-/// The run that a file's name begins with: `<run>.parquet`, `<run>-0000.parquet`.
+/// The run that a file's name begins with: `<run>.parquet`, `<run>-g0001-0000.parquet`.
 fn run_of(name: &str) -> Option<RunId> {
     const RUN_ID_LENGTH: usize = 25;
     let (run, rest) = name.split_at_checked(RUN_ID_LENGTH)?;
@@ -214,6 +230,8 @@ impl Engine {
         // One type for text, in files and in what is computed, so that columns of views and tables have the same.
         settings.sql_parser.map_string_types_to_utf8view = false;
         settings.execution.parquet.schema_force_view_types = false;
+        // Nulls come last in Trino, whichever way is sorted.
+        "nulls_last".clone_into(&mut settings.sql_parser.default_null_ordering);
         // The lake's timestamps are UTC, and so is `current_date`.
         settings.execution.time_zone = Some("+00:00".to_owned());
 
@@ -228,6 +246,9 @@ impl Engine {
         let context = SessionContext::new_with_state(state);
         for function in functions::all() {
             context.register_udf(function.as_ref().clone());
+        }
+        for function in functions::aggregates() {
+            context.register_udaf(function);
         }
         Ok(Self { context, names: relations, memory_limit: options.memory_limit })
     }
@@ -272,7 +293,8 @@ impl Engine {
     }
 
     async fn plan(&self, statement: Statement) -> Result<LogicalPlan, QueryError> {
-        let statement = if shows_tables(&statement) { table_listing()? } else { statement };
+        let mut statement = if shows_tables(&statement) { table_listing()? } else { statement };
+        statement::read_patterns_as_trino(&mut statement);
         let state = self.context.state();
         let tables = state.resolve_table_references(&statement).unwrap_or_default();
         let plan = state.statement_to_plan(statement).await.map_err(|error| self.planning_error(&error, &tables))?;
@@ -322,4 +344,37 @@ fn table_listing() -> Result<Statement, QueryError> {
     statement::parse(&format!(
         "SELECT table_name, CASE table_type WHEN 'VIEW' THEN 'view' ELSE 'table' END AS kind FROM information_schema.tables WHERE table_schema = '{DATABASE}' ORDER BY table_name"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use kms_insights_lake::{
+        LakeLocation,
+        publish::publish,
+        staging::{RunInfo, StagingWriter},
+    };
+    use object_store::ObjectStoreExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn files_of_other_attempts_at_a_published_run_are_not_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(&LakeLocation::Local(folder.path().to_owned()), None).unwrap();
+        let run: RunId = "20261122T060300Z-00000001".parse().unwrap();
+        let info: RunInfo = serde_json::from_value(serde_json::json!({
+            "run_id": run.as_str(), "started_at": "2026-11-22T06:03:00Z", "tool_version": "0.1.0", "organization_id": null, "accounts": [],
+            "organization_accounts": null, "regions": null, "customer_managed_only": false, "resumed_from": null,
+        }))
+        .unwrap();
+        let writer = StagingWriter::begin(&lake, &info).await.unwrap();
+        publish(&lake, &writer, info.started_at).await.unwrap();
+        let published = lake.data_files(&tables::accounts::TABLE, &run).await.unwrap().remove(0).location;
+        let other = lake.partition_path(&tables::accounts::TABLE, &run).join(format!("{run}-g0002-0000.parquet"));
+        lake.object_store().copy(&published, &other).await.unwrap();
+
+        let files = published_files(&lake).await.unwrap();
+        assert!(files.contains_key(&published) && !files.contains_key(&other));
+        assert_eq!(files.len(), tables::ALL.len());
+    }
 }

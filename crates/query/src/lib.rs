@@ -1,7 +1,7 @@
 //! The embedded SQL engine (`DataFusion`) over a lake, the views, and what turns rows into text or files.
 //!
 //! The promise kept here: a reader sees only whole snapshots, and can only read. The same SQL runs on Athena and Trino: views are written once, in
-//! `athena/views`, and what Trino has and `DataFusion` lacks is in `functions`.
+//! `athena/views`, and what Trino has and `DataFusion` lacks, or takes for something else, is in `functions`; `docs/decisions` says what still differs.
 
 mod catalog;
 mod engine;

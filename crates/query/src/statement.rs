@@ -1,5 +1,7 @@
 //! One statement, and only such as reads.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::{
     parser::{DFParserBuilder, Statement},
     sqlparser::{
@@ -73,6 +75,25 @@ fn check_complexity(sql: &str) -> Result<(), QueryError> {
         _ => true,
     });
     if operators.count() > MAX_OPERATORS { Err(QueryError::TooComplex { limit: MAX_OPERATORS }) } else { Ok(()) }
+}
+
+/// A backslash in the pattern of `LIKE` is a backslash in Trino, unless `ESCAPE` says otherwise; for the engine it is an escape, and so is doubled. Patterns that
+/// are computed are left as they are.
+pub(crate) fn read_patterns_as_trino(statement: &mut Statement) {
+    match statement {
+        Statement::Statement(statement) => {
+            let _: ControlFlow<()> = ast::visit_expressions_mut(statement, |expression| {
+                if let ast::Expr::Like { pattern, escape_char: None, .. } = expression
+                    && let ast::Expr::Value(ast::ValueWithSpan { value: ast::Value::SingleQuotedString(pattern), .. }) = pattern.as_mut()
+                {
+                    *pattern = pattern.replace('\\', "\\\\");
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        Statement::Explain(explain) => read_patterns_as_trino(&mut explain.statement),
+        _ => {}
+    }
 }
 
 /// Refuses statements that do anything but read. The engine verifies the plan once more: this is here to say it clearly and before anything is planned.

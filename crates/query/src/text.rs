@@ -32,6 +32,24 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
+/// `text` with every unprintable character but line breaks and tabs replaced by its escape in JSON, which is none of a terminal's business: `\u001b`.
+pub(crate) fn printable_lines(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        // A carriage return alone would let a line be written over.
+        let kept = matches!(c, '\n' | '\t') || (c == '\r' && characters.peek() == Some(&'\n')) || !is_unprintable(c);
+        if kept {
+            shown.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
+    }
+    shown
+}
+
 /// `text` cut to at most `columns` of the terminal, with `…` where something was cut.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -59,6 +77,14 @@ mod tests {
     fn terminal_controls_and_reordering_become_visible() {
         assert_eq!(printable("a\u{1b}[31mb\r\n\t\u{202e}c\u{9b}d"), "a\\u{1b}[31mb\\r\\n\\t\\u{202e}c\\u{9b}d");
         assert_eq!(printable("Schlüssel 鍵 🔑"), "Schlüssel 鍵 🔑");
+    }
+
+    #[test]
+    fn lines_keep_their_breaks_and_json_its_meaning() {
+        assert_eq!(printable_lines("a\r\n\tb\rc\u{1b}[2J\u{9b}\u{202e}\u{e0001}\n"), "a\r\n\tb\\u000dc\\u001b[2J\\u009b\\u202e\\udb40\\udc01\n");
+        let hostile = "\u{7f}\u{9b}\u{e0001}鍵";
+        let json = serde_json::to_string(hostile).unwrap();
+        assert_eq!(serde_json::from_str::<String>(&printable_lines(&json)).unwrap(), hostile);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Publishing: staged facts become a snapshot, account by account, and visible by one last write.
 
+mod attempt;
 mod cost;
 mod outcome;
 mod sink;
 mod summary;
 mod tables;
+#[cfg(test)]
+mod takeover_tests;
 #[cfg(test)]
 mod tests;
 
@@ -19,14 +22,16 @@ use kms_insights_model::{
 pub use cost::monthly_cost_usd;
 pub(crate) use outcome::signed;
 pub use outcome::{AccountSummary, AccountTally, summarize};
+#[cfg(test)]
 pub(crate) use sink::encode;
 pub use summary::{FindingCount, IncompleteAccount, PublishedRun};
 
 use crate::{
     Lake, LakeError,
-    staging::{RunInfo, SortedKeys, StagedRun, StagingWriter, latest_generation},
+    staging::{CacheBudget, RunInfo, SortedKeys, StagedRun, StagingWriter},
     tables::{accounts, collection_errors::Scope, findings, grants, key_last_used, keys, policy_statements},
 };
+use attempt::Attempt;
 use summary::Totals;
 use tables::Sinks;
 
@@ -41,49 +46,23 @@ const READ_AHEAD: usize = 4;
 /// # Errors
 /// When the store fails, a staged part is damaged, the run is published already, or another process has taken the run over.
 pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp) -> Result<PublishedRun, LakeError> {
-    // On the heap: eight tables' writers are more than a caller's future should carry.
-    Box::pin(publish_staged(lake, writer, finished_at)).await
-}
-
-async fn publish_staged(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp) -> Result<PublishedRun, LakeError> {
     let run = writer.run_id();
     writer.finish().await?;
-    if lake.is_published(run).await? {
-        return Err(LakeError::AlreadyPublished { run: run.clone() });
-    }
-    check_claim(lake, writer).await?;
+    let attempt = Attempt::new(lake, writer);
+    attempt.check().await?;
     let staged = StagedRun::load(lake, run).await?;
-    let mut publication = Publication { run, info: staged.info(), finished_at, sinks: Sinks::new(lake, run), totals: Totals::default() };
-
-    let planned: BTreeMap<AccountId, &Account> = staged.info().accounts.iter().map(|account| (account.id, account)).collect();
-    // An account of which something is staged is told of, planned or not.
-    let accounts: BTreeSet<AccountId> = planned.keys().copied().chain(staged.accounts()).collect();
-    let staged_run = &staged;
-    let mut inputs = Box::pin(
-        stream::iter(accounts)
-            .map(|account| async move {
-                let (record, units) = staged_run.overview(account).await?;
-                let keys = SortedKeys::of(staged_run, account).await?;
-                Ok::<_, LakeError>(AccountInput { id: account, record, units, keys })
-            })
-            .buffered(READ_AHEAD),
-    );
-    while let Some(input) = inputs.try_next().await? {
-        let account = planned.get(&input.id).copied();
-        publication.account(account, input).await?;
-    }
-    drop(inputs);
-
-    let Publication { sinks, totals, info, .. } = publication;
-    sinks.finish(lake, run).await?;
-    let row = totals.run_row(info, finished_at);
+    let info = staged.info();
+    // On the heap: eight tables' writers are more than a caller's future should carry.
+    let totals = match Box::pin(write_tables(&attempt, &staged, finished_at)).await {
+        Ok(totals) => totals,
+        Err(error) => {
+            attempt.withdraw().await;
+            return Err(error);
+        }
+    };
+    let row = totals.run_row(info, writer.generation(), finished_at);
     let status = totals.status();
-    check_claim(lake, writer).await?;
-    let path = lake.run_path(run);
-    let bytes = encode(std::slice::from_ref(&row)).map_err(LakeError::parquet("write", &path))?;
-    if !lake.put_new(&path, bytes).await? {
-        return Err(LakeError::AlreadyPublished { run: run.clone() });
-    }
+    attempt.commit(&row).await?;
 
     let mut cleanup_error = None;
     if status == RunStatus::Complete {
@@ -96,11 +75,42 @@ async fn publish_staged(lake: &Lake, writer: &StagingWriter, finished_at: Timest
     Ok(totals.published(run.clone(), status, row, cleanup_error))
 }
 
-async fn check_claim(lake: &Lake, writer: &StagingWriter) -> Result<(), LakeError> {
-    if latest_generation(lake, writer.run_id()).await? > writer.generation() {
-        return Err(LakeError::TakenOver { run: writer.run_id().clone() });
+/// Writes the files of every table but `runs`, and leaves no others of the run beside them.
+async fn write_tables(attempt: &Attempt, staged: &StagedRun, finished_at: Timestamp) -> Result<Totals, LakeError> {
+    attempt.delete_leftovers(&[]).await?;
+    let info = staged.info();
+    let mut publication = Publication { run: &info.run_id, info, finished_at, sinks: Sinks::new(attempt), totals: Totals::default() };
+    for failure in &info.organization_failures {
+        publication.lacking(Scope::Organization, "organization", failure).await?;
     }
-    Ok(())
+
+    let budget = CacheBudget::default();
+    let planned: BTreeMap<AccountId, &Account> = info.accounts.iter().map(|account| (account.id, account)).collect();
+    // An account of which something is staged is told of, planned or not.
+    let accounts: BTreeSet<AccountId> = planned.keys().copied().chain(staged.accounts()).collect();
+    let cache = &budget;
+    let mut inputs = Box::pin(
+        stream::iter(accounts)
+            .map(|account| async move {
+                let (record, units) = staged.overview(account).await?;
+                let keys = SortedKeys::of(staged, account, cache).await?;
+                Ok::<_, LakeError>(AccountInput { id: account, record, units, keys })
+            })
+            .buffered(READ_AHEAD),
+    );
+    while let Some(input) = inputs.try_next().await? {
+        let account = planned.get(&input.id).copied();
+        publication.account(account, input).await?;
+    }
+    drop(inputs);
+
+    let Publication { sinks, totals, .. } = publication;
+    let files = sinks.finish().await?;
+    attempt.check().await?;
+    attempt.delete_leftovers(&files).await?;
+    // A row that survives a loss of power must not name files that do not.
+    attempt.lake.sync(files).await?;
+    Ok(totals)
 }
 
 struct AccountInput<'a> {
@@ -126,7 +136,7 @@ impl Publication<'_> {
         let mut tally = AccountTally::default();
 
         self.account_failures(planned, record.as_ref(), &mut tally).await?;
-        self.unit_failures(id, record.as_ref(), &units, &mut tally).await?;
+        self.unit_failures(id, record.as_ref(), &units, &keys, &mut tally).await?;
         loop {
             let chunk = keys.next_chunk().await?;
             if chunk.is_empty() {
@@ -169,15 +179,28 @@ impl Publication<'_> {
         account: AccountId,
         record: Option<&AccountRecord>,
         units: &BTreeMap<Region, UnitRecord>,
+        keys: &SortedKeys<'_>,
         tally: &mut AccountTally,
     ) -> Result<(), LakeError> {
+        let read = record.filter(|record| record.skipped.is_none() && !record.access.is_lacking());
+        let own_regions = read.filter(|record| record.region_listing.is_none()).map(|record| &record.regions);
         for (region, unit) in units {
             let scope = Scope::Unit(account, region);
-            match &unit.key_listing {
+            let staged = keys.count(region);
+            // An attempt that could not list the account's Regions tried those that every account has. Now that they are listed, this one is not among them, and nothing
+            // was found in it: nothing lacks.
+            if own_regions.is_some_and(|own| !own.contains(region)) && staged == 0 && unit.keys_staged == 0 {
+                continue;
+            }
+            let lost = || {
+                let text = format!("{} of the {} keys that were read are no longer staged", unit.keys_staged - staged, unit.keys_staged);
+                Failure::new(ApiAction::KmsListKeys, ErrorCode::Interrupted, text)
+            };
+            match unit.key_listing.clone().or_else(|| (staged < unit.keys_staged).then(lost)) {
                 None => tally.regions_read += 1,
                 Some(failure) => {
                     *tally.region_failures.entry(failure.code).or_default() += 1;
-                    self.lacking(scope, "key_listing", failure).await?;
+                    self.lacking(scope, "key_listing", &failure).await?;
                 }
             }
             if let Some(failure) = &unit.alias_listing {
@@ -190,7 +213,7 @@ impl Publication<'_> {
             }
         }
         // Regions that were to be read, of which nothing says that they were: an account without access was not to be read any further.
-        let unread = record.filter(|record| record.skipped.is_none() && !record.access.is_lacking()).into_iter().flat_map(|record| &record.regions);
+        let unread = read.into_iter().flat_map(|record| &record.regions);
         for region in unread.filter(|region| !units.contains_key(*region)) {
             let failure = interrupted(ApiAction::KmsListKeys);
             *tally.region_failures.entry(failure.code).or_default() += 1;
@@ -212,7 +235,13 @@ impl Publication<'_> {
             self.lacking(Scope::Key(&key.arn), name.as_str(), failure).await?;
         }
 
-        let context = KeyContext { facts: key, last_usage: usage, now: self.finished_at, organization_accounts: self.info.organization_accounts.as_ref() };
+        let context = KeyContext {
+            facts: key,
+            last_usage: usage,
+            now: self.finished_at,
+            organization_accounts: self.info.organization_accounts.as_ref(),
+            organization_id: self.info.organization_id.as_ref(),
+        };
         let analysis = analyze(&context);
         let stores = unit.and_then(|unit| unit.custom_key_stores.observed()).map_or(&[][..], Vec::as_slice);
         self.sinks.keys.push(keys::row(self.run, key, usage, stores, &analysis)).await?;

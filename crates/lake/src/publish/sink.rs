@@ -1,15 +1,17 @@
 //! Writing one table's rows as Parquet while they come.
 
-use kms_insights_model::RunId;
-use object_store::{ObjectStoreExt, buffered::BufWriter, path::Path};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use object_store::{ObjectStoreExt, WriteMultipart, path::Path};
 use parquet::{
-    arrow::{ArrowWriter, AsyncArrowWriter},
+    arrow::{ArrowWriter, AsyncArrowWriter, async_writer::AsyncFileWriter},
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
     file::properties::WriterProperties,
 };
 
-use crate::{Lake, LakeError, table::Row};
+use super::attempt::Attempt;
+use crate::{LakeError, table::Row};
 
 /// Rows are turned into columns when there are so many …
 const BATCH_ROWS: usize = 4096;
@@ -28,12 +30,10 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// One table's files of one run.
 pub(crate) struct Sink<R> {
-    lake: Lake,
-    folder: Path,
-    run: RunId,
+    attempt: Attempt,
     rows: Vec<R>,
     bytes: usize,
-    writer: Option<(Path, AsyncArrowWriter<BufWriter>)>,
+    writer: Option<(Path, AsyncArrowWriter<FileUpload>)>,
     files: Vec<Path>,
 }
 
@@ -52,8 +52,8 @@ pub(crate) fn encode<R: Row>(rows: &[R]) -> Result<Vec<u8>, ParquetError> {
 }
 
 impl<R: Row> Sink<R> {
-    pub(crate) fn new(lake: &Lake, run: &RunId) -> Self {
-        Self { lake: lake.clone(), folder: lake.partition_path(R::TABLE, run), run: run.clone(), rows: Vec::new(), bytes: 0, writer: None, files: Vec::new() }
+    pub(super) fn new(attempt: &Attempt) -> Self {
+        Self { attempt: attempt.clone(), rows: Vec::new(), bytes: 0, writer: None, files: Vec::new() }
     }
 
     pub(crate) async fn push(&mut self, row: R) -> Result<(), LakeError> {
@@ -75,9 +75,9 @@ impl<R: Row> Sink<R> {
         let (path, writer) = match &mut self.writer {
             Some(open) => open,
             closed => {
-                let path = self.folder.clone().join(format!("{}-{:04}.parquet", self.run, self.files.len()));
+                let path = self.attempt.data_file(R::TABLE, self.files.len());
                 self.files.push(path.clone());
-                let upload = BufWriter::with_capacity(self.lake.object_store(), path.clone(), UPLOAD_PART_BYTES).with_max_concurrency(CONCURRENT_UPLOADS);
+                let upload = FileUpload { attempt: self.attempt.clone(), path: path.clone(), head: Vec::new(), rest: None };
                 let properties = writer_properties().map_err(LakeError::parquet("write", &path))?;
                 let writer = AsyncArrowWriter::try_new(upload, R::TABLE.arrow_schema(), Some(properties)).map_err(LakeError::parquet("write", &path))?;
                 closed.insert((path, writer))
@@ -96,16 +96,54 @@ impl<R: Row> Sink<R> {
 
     async fn end_file(&mut self) -> Result<(), LakeError> {
         if let Some((path, writer)) = self.writer.take() {
+            // Before the file becomes visible.
+            self.attempt.check().await?;
             writer.close().await.map_err(LakeError::parquet("write", &path))?;
         }
         Ok(())
     }
 }
 
-/// Deletes files of the run's table that are not among `kept`: what an earlier attempt left, which a reader would take for the run's.
-pub(crate) async fn delete_leftovers(lake: &Lake, found: Vec<Path>, kept: &[Path]) -> Result<(), LakeError> {
-    for path in found.into_iter().filter(|path| !kept.contains(path)) {
-        lake.object_store().delete(&path).await.map_err(LakeError::store("delete", &path))?;
+/// A data file on its way: a small one is written at once and only where there is none yet, a larger one in parts. Stores do not admit that condition for parts: there the
+/// attempt's generation in the name has to do.
+struct FileUpload {
+    attempt: Attempt,
+    path: Path,
+    head: Vec<u8>,
+    rest: Option<WriteMultipart>,
+}
+
+impl FileUpload {
+    async fn add(&mut self, bytes: Bytes) -> Result<(), LakeError> {
+        if let Some(upload) = &mut self.rest {
+            upload.wait_for_capacity(CONCURRENT_UPLOADS).await.map_err(LakeError::store("write", &self.path))?;
+            upload.put(bytes);
+            return Ok(());
+        }
+        self.head.extend_from_slice(&bytes);
+        if self.head.len() >= UPLOAD_PART_BYTES {
+            let upload = self.attempt.lake.object_store().put_multipart(&self.path).await.map_err(LakeError::store("write", &self.path))?;
+            let mut upload = WriteMultipart::new_with_chunk_size(upload, UPLOAD_PART_BYTES);
+            upload.put(std::mem::take(&mut self.head).into());
+            self.rest = Some(upload);
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn end(&mut self) -> Result<(), LakeError> {
+        if let Some(upload) = self.rest.take() {
+            return upload.finish().await.map(drop).map_err(LakeError::store("write", &self.path));
+        }
+        if self.attempt.lake.put_new(&self.path, std::mem::take(&mut self.head)).await? { Ok(()) } else { Err(self.attempt.taken_over()) }
+    }
+}
+
+impl AsyncFileWriter for FileUpload {
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), ParquetError>> {
+        Box::pin(async move { self.add(bytes).await.map_err(|error| ParquetError::External(Box::new(error))) })
+    }
+
+    fn complete(&mut self) -> BoxFuture<'_, Result<(), ParquetError>> {
+        Box::pin(async move { self.end().await.map_err(|error| ParquetError::External(Box::new(error))) })
+    }
 }

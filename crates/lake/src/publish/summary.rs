@@ -6,7 +6,11 @@ use kms_insights_findings::{Finding, Severity};
 use kms_insights_model::{AccountId, AccountOutcome, ErrorCode, RunId, RunStatus, Timestamp};
 
 use super::{AccountSummary, AccountTally, signed};
-use crate::{LakeError, staging::RunInfo, tables::runs::RunRow};
+use crate::{
+    LakeError,
+    staging::RunInfo,
+    tables::runs::{self, RunRow},
+};
 
 /// How often a rule found something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +93,7 @@ impl Totals {
         if self.facts_lacking.is_empty() && self.incomplete_accounts.is_empty() { RunStatus::Complete } else { RunStatus::Partial }
     }
 
-    pub(super) fn run_row(&self, info: &RunInfo, finished_at: Timestamp) -> RunRow {
+    pub(super) fn run_row(&self, info: &RunInfo, generation: u32, finished_at: Timestamp) -> RunRow {
         let accounts = |outcome| signed(self.accounts.get(&outcome).copied().unwrap_or_default());
         RunRow {
             run_id: info.run_id.to_string(),
@@ -98,6 +102,8 @@ impl Totals {
             finished_at,
             tool_version: info.tool_version.clone(),
             organization_id: info.organization_id.as_ref().map(ToString::to_string),
+            scope: if info.selection.is_none() { runs::WHOLE } else { runs::SELECTION }.to_owned(),
+            selection: info.selection.clone(),
             resumed_from: info.resumed_from.as_ref().map(ToString::to_string),
             accounts_planned: signed(info.accounts.len() as u64),
             accounts_complete: accounts(AccountOutcome::Complete),
@@ -110,6 +116,7 @@ impl Totals {
             facts_lacking: signed(self.facts_lacking.values().sum()),
             findings: signed(self.findings.values().sum()),
             customer_managed_only: info.customer_managed_only,
+            generation: i32::try_from(generation).unwrap_or(i32::MAX),
         }
     }
 

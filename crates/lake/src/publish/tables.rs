@@ -1,11 +1,10 @@
 //! The files of all tables of one run.
 
-use kms_insights_model::RunId;
+use object_store::path::Path;
 
-use super::sink::{Sink, delete_leftovers};
+use super::{attempt::Attempt, sink::Sink};
 use crate::{
-    Lake, LakeError,
-    table::Row,
+    LakeError,
     tables::{
         accounts::AccountRow, collection_errors::CollectionErrorRow, findings::FindingRow, grants::GrantRow, key_last_used::KeyLastUsedRow, keys::KeyRow,
         policy_statements::PolicyStatementRow,
@@ -24,32 +23,29 @@ pub(super) struct Sinks {
 }
 
 impl Sinks {
-    pub(super) fn new(lake: &Lake, run: &RunId) -> Self {
+    pub(super) fn new(attempt: &Attempt) -> Self {
         Self {
-            accounts: Sink::new(lake, run),
-            keys: Sink::new(lake, run),
-            policy_statements: Sink::new(lake, run),
-            grants: Sink::new(lake, run),
-            findings: Sink::new(lake, run),
-            key_last_used: Sink::new(lake, run),
-            collection_errors: Sink::new(lake, run),
+            accounts: Sink::new(attempt),
+            keys: Sink::new(attempt),
+            policy_statements: Sink::new(attempt),
+            grants: Sink::new(attempt),
+            findings: Sink::new(attempt),
+            key_last_used: Sink::new(attempt),
+            collection_errors: Sink::new(attempt),
         }
     }
 
-    /// Ends every file, and deletes those that an earlier attempt to publish the run left beside them.
-    pub(super) async fn finish(self, lake: &Lake, run: &RunId) -> Result<(), LakeError> {
-        finish_one(lake, run, self.accounts).await?;
-        finish_one(lake, run, self.keys).await?;
-        finish_one(lake, run, self.policy_statements).await?;
-        finish_one(lake, run, self.grants).await?;
-        finish_one(lake, run, self.findings).await?;
-        finish_one(lake, run, self.key_last_used).await?;
-        finish_one(lake, run, self.collection_errors).await
+    /// Ends every file, and says which there are.
+    pub(super) async fn finish(self) -> Result<Vec<Path>, LakeError> {
+        Ok([
+            self.accounts.finish().await?,
+            self.keys.finish().await?,
+            self.policy_statements.finish().await?,
+            self.grants.finish().await?,
+            self.findings.finish().await?,
+            self.key_last_used.finish().await?,
+            self.collection_errors.finish().await?,
+        ]
+        .concat())
     }
-}
-
-async fn finish_one<R: Row>(lake: &Lake, run: &RunId, sink: Sink<R>) -> Result<(), LakeError> {
-    let kept = sink.finish().await?;
-    let found = lake.files_of(R::TABLE, run).await?.into_iter().map(|file| file.location).collect();
-    delete_leftovers(lake, found, &kept).await
 }

@@ -8,6 +8,7 @@ use crate::{
     Lake, LakeError,
     runs::read_all,
     sample,
+    staging::StagedRunEntry,
     table::Row,
     tables::{
         self, accounts::AccountRow, collection_errors::CollectionErrorRow, findings::FindingRow, grants::GrantRow, key_last_used::KeyLastUsedRow, keys::KeyRow,
@@ -15,11 +16,11 @@ use crate::{
     },
 };
 
-fn finished() -> Timestamp {
+pub(super) fn finished() -> Timestamp {
     sample::at("2026-11-22T06:30:00Z")
 }
 
-async fn rows<R: Row>(lake: &Lake, run: &RunId) -> Vec<R> {
+pub(super) async fn rows<R: Row>(lake: &Lake, run: &RunId) -> Vec<R> {
     let mut rows = Vec::new();
     for file in lake.data_files(R::TABLE, run).await.unwrap() {
         rows.extend(read_all(&file.location, lake.get(&file.location).await.unwrap()).unwrap());
@@ -27,11 +28,11 @@ async fn rows<R: Row>(lake: &Lake, run: &RunId) -> Vec<R> {
     rows
 }
 
-async fn begin(lake: &Lake, run: &RunId, accounts: &[u64]) -> StagingWriter {
+pub(super) async fn begin(lake: &Lake, run: &RunId, accounts: &[u64]) -> StagingWriter {
     StagingWriter::begin(lake, &sample::info(run, accounts)).await.unwrap()
 }
 
-async fn stage(writer: &StagingWriter, records: Vec<StagedRecord>) {
+pub(super) async fn stage(writer: &StagingWriter, records: Vec<StagedRecord>) {
     for record in records {
         writer.record(record).await.unwrap();
     }
@@ -145,7 +146,7 @@ async fn a_partial_run_resumes_under_a_new_id_and_a_complete_one_takes_the_stagi
     assert_eq!(publish(&lake, &writer, finished()).await.unwrap().status, RunStatus::Partial);
     assert!(matches!(StagingWriter::resume(&lake, &first).await, Err(LakeError::AlreadyPublished { .. })));
     let listed = lake.staged_runs().await.unwrap();
-    assert!(listed.len() == 1 && listed[0].published);
+    assert!(matches!(&listed[..], [StagedRunEntry::Sound(staged)] if staged.published));
 
     let mut info = sample::info(&second, &[1, 2]);
     info.resumed_from = Some(first.clone());
@@ -157,6 +158,19 @@ async fn a_partial_run_resumes_under_a_new_id_and_a_complete_one_takes_the_stagi
     assert_eq!(lake.latest_published().await.unwrap().unwrap().run_id, second.as_str());
     assert_eq!(lake.published_run_ids().await.unwrap(), [first, second]);
     assert!(!folder.path().join("_staging").exists() || lake.staged_runs().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_later_run_of_a_selection_is_not_the_one_that_is_shown() {
+    let (_folder, lake) = sample::lake();
+    let (whole, selection) = (sample::run_id(1), sample::run_id(2));
+    published(&lake, &whole, &[1, 2]).await;
+    let info = RunInfo { selection: Some("accounts 000000000001".to_owned()), ..sample::info(&selection, &[1]) };
+    let writer = StagingWriter::begin(&lake, &info).await.unwrap();
+    let row = publish(&lake, &writer, sample::at("2026-11-22T07:00:00Z")).await.unwrap().row;
+    assert_eq!((row.scope.as_str(), row.selection.as_deref()), ("selection", Some("accounts 000000000001")));
+    let shown = lake.latest_published().await.unwrap().unwrap();
+    assert_eq!((shown.run_id.as_str(), shown.scope.as_str(), shown.selection), (whole.as_str(), "whole", None));
 }
 
 #[tokio::test]
@@ -189,7 +203,7 @@ async fn readers_never_see_a_run_before_its_last_write_and_what_an_attempt_left_
     stage(&writer, sample::whole_account(1)).await;
     // An attempt that died between its data files and its last write, having written more files than the next one will.
     let left = encode::<KeyRow>(&[]).unwrap();
-    for number in ["0000", "0007"] {
+    for number in ["g0001-0000", "g0001-0007"] {
         let path = lake.partition_path(&tables::keys::TABLE, &run).join(format!("{run}-{number}.parquet"));
         lake.object_store().put(&path, left.clone().into()).await.unwrap();
     }
@@ -223,7 +237,7 @@ async fn a_damaged_part_stops_publication_before_anything_is_visible() {
     lake.object_store().put(&part, b"damaged".to_vec().into()).await.unwrap();
     assert!(matches!(publish(&lake, &writer, finished()).await, Err(LakeError::CorruptPart { .. })));
     assert_eq!(lake.published_runs().await.unwrap(), []);
-    assert!(lake.staged_runs().await.unwrap().iter().any(|staged| staged.info.run_id == run));
+    assert!(lake.staged_run(&run).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -264,4 +278,86 @@ async fn row_groups_hold_few_accounts_so_that_one_can_be_read_alone() {
     let (first, last) = (account_ids(&groups[0]), account_ids(&groups[groups.len() - 1]));
     assert!(first.1 < last.1 && last.1 == b"000000000003", "{first:?} {last:?}");
     assert!(groups.iter().all(|group| group.total_byte_size() < 24 << 20));
+}
+
+#[tokio::test]
+async fn keys_that_are_no_longer_staged_are_told() {
+    let (folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&lake, &run, &[1]).await;
+    let records = sample::whole_account(1);
+    let (first, rest) = records.split_at(3);
+    stage(&writer, first.to_vec()).await;
+    writer.finish().await.unwrap();
+    stage(&writer, rest.to_vec()).await;
+    std::fs::remove_file(folder.path().join("_staging").join(run.as_str()).join("000000000001").join("key-0001-000001.jsonl.zst")).unwrap();
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+
+    let errors: Vec<CollectionErrorRow> = rows(&lake, &run).await;
+    let told: Vec<_> = errors.iter().map(|row| (row.region.as_deref(), row.fact.as_str(), row.code.as_str(), row.message.as_str())).collect();
+    assert_eq!(told, [(Some("eu-central-1"), "key_listing", "interrupted", "1 of the 2 keys that were read are no longer staged")]);
+    assert_eq!((summary.status, summary.row.keys, summary.row.accounts_partial, summary.row.regions_read), (RunStatus::Partial, 1, 1, 0));
+}
+
+#[tokio::test]
+async fn what_lacks_of_the_organization_is_told_and_makes_the_run_partial() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let mut info = sample::info(&run, &[1]);
+    info.organization_failures = vec![sample::denied(ApiAction::OrganizationsListAccounts)];
+    let writer = StagingWriter::begin(&lake, &info).await.unwrap();
+    stage(&writer, sample::whole_account(1)).await;
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+    assert_eq!((summary.status, summary.row.facts_lacking, summary.row.accounts_complete), (RunStatus::Partial, 1, 1));
+    let errors: Vec<CollectionErrorRow> = rows(&lake, &run).await;
+    let told: Vec<_> = errors.iter().map(|row| (row.account_id.as_deref(), row.fact.as_str(), row.operation.as_str(), row.code.as_str())).collect();
+    assert_eq!(told, [(None, "organization", "organizations:ListAccounts", "access_denied")]);
+}
+
+#[tokio::test]
+async fn regions_that_turn_out_not_to_be_the_accounts_lack_nothing_unless_keys_were_found_in_them() {
+    let (_folder, lake) = sample::lake();
+    let failed = |region: &str| {
+        let mut unit = sample::unit(1, region, 0);
+        unit.key_listing = Some(sample::denied(ApiAction::KmsListKeys));
+        StagedRecord::Unit(Box::new(unit))
+    };
+    for (nonce, region_listing, facts) in [(1, None, vec![]), (2, Some(sample::denied(ApiAction::AccountListRegions)), vec!["regions", "key_listing"])] {
+        let run = sample::run_id(nonce);
+        let writer = begin(&lake, &run, &[1]).await;
+        let mut records = sample::whole_account(1);
+        if let Some(StagedRecord::Account(record)) = records.last_mut() {
+            record.region_listing = region_listing;
+        }
+        // Tried when the account's Regions could not be listed.
+        records.insert(0, failed("us-west-1"));
+        stage(&writer, records).await;
+        publish(&lake, &writer, finished()).await.unwrap();
+        let told: Vec<String> = rows::<CollectionErrorRow>(&lake, &run).await.into_iter().map(|row| row.fact).collect();
+        assert_eq!(told, facts);
+    }
+
+    let run = sample::run_id(3);
+    let writer = begin(&lake, &run, &[1]).await;
+    let key = sample::arn(1, "us-west-1", 7);
+    let mut records = vec![StagedRecord::Key(Box::new(sample::key(key.clone()))), StagedRecord::Usage(Box::new(sample::usage(key))), failed("us-west-1")];
+    records.extend(sample::whole_account(1));
+    stage(&writer, records).await;
+    assert_eq!(publish(&lake, &writer, finished()).await.unwrap().status, RunStatus::Partial);
+}
+
+#[tokio::test]
+async fn all_files_of_a_local_lake_survive_a_loss_of_power_before_the_row_that_names_them() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    published(&lake, &run, &[1]).await;
+    let synced = lake.synced.lock().unwrap().clone();
+    let place = |path: &object_store::path::Path| synced.iter().rposition(|synced| *synced == lake.local_folder(path).unwrap());
+    let row = place(&lake.run_path(&run)).unwrap();
+    assert!(synced[row - 1].ends_with("row.parquet"), "its content is on disk before the row is seen");
+    for table in tables::ALL.iter().filter(|table| table.name != "runs") {
+        for file in lake.data_files(table, &run).await.unwrap() {
+            assert!(place(&file.location).unwrap() < row - 1, "{}", table.name);
+        }
+    }
 }

@@ -14,8 +14,10 @@ use crate::LakeError;
 
 /// The longest line that is written, and that is taken back: a key may have 50,000 grants (AWS KMS resource quotas).
 pub const MAX_LINE_BYTES: usize = 64 << 20;
-/// The most that one part may hold, decompressed.
-const MAX_PART_BYTES: u64 = (MAX_LINE_BYTES as u64) + (8 << 20);
+/// A part is written with as many bytes at most, decompressed, unless a single line is longer: a resumed run and a publication hold whole parts in memory.
+const PART_BYTES: usize = 8 << 20;
+/// The most that is taken back as one part, decompressed.
+const MAX_PART_BYTES: u64 = (MAX_LINE_BYTES + PART_BYTES) as u64;
 /// The largest compressed part that is fetched: text that does not compress at all, and some.
 pub(super) const MAX_COMPRESSED_BYTES: u64 = MAX_PART_BYTES + (1 << 20);
 /// The largest window that a frame may ask for (2^27 bytes), whatever its header says.
@@ -103,6 +105,24 @@ pub(super) fn line(record: &StagedRecord) -> Result<Vec<u8>, LakeError> {
     }
     line.push(b'\n');
     Ok(line)
+}
+
+/// Cuts whole lines into parts that every reader takes back.
+pub(super) fn split(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let end_of_line = |at| at + 1;
+    std::iter::from_fn(move || {
+        let end = match lines.len() {
+            0 => return None,
+            length if length <= PART_BYTES => length,
+            length => {
+                let last = lines[..PART_BYTES].iter().rposition(|byte| *byte == b'\n');
+                last.or_else(|| lines.iter().position(|byte| *byte == b'\n')).map_or(length, end_of_line)
+            }
+        };
+        let (part, rest) = lines.split_at(end);
+        lines = rest;
+        Some(part)
+    })
 }
 
 /// A whole part: one frame with a checksum, so that a damaged or truncated part is told apart from a short one.
@@ -194,6 +214,16 @@ mod tests {
         for text in ["", "usage-3-17.jsonl.zst", "usage-0003-000017.jsonl", "other-0003-000017.jsonl.zst", "usage-0003-000017.jsonl.zst#1", "run.json"] {
             assert!(text.parse::<PartName>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn lines_are_cut_at_their_ends_into_parts_of_bounded_size_or_of_one_line() {
+        let sizes = [PART_BYTES / 2, PART_BYTES / 2, 10, PART_BYTES * 2, 1, PART_BYTES - 2];
+        let lines: Vec<u8> = sizes.iter().flat_map(|size| [vec![b'x'; size - 1], vec![b'\n']].concat()).collect();
+        let parts: Vec<&[u8]> = split(&lines).collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [PART_BYTES, 10, PART_BYTES * 2, PART_BYTES - 1]);
+        assert!(parts.iter().all(|part| part.ends_with(b"\n")) && parts.concat() == lines);
+        assert_eq!(split(b"").count(), 0);
     }
 
     #[test]

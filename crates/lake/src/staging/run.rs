@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use kms_insights_model::{
-    Account, AccountId, AccountRecord, Fact, KeyArn, KeyFacts, LastUsage, OrganizationId, Region, RunId, StagedRecord, Timestamp, UnitRecord,
+    Account, AccountId, AccountRecord, Fact, Failure, KeyArn, KeyFacts, LastUsage, OrganizationId, Region, RunId, StagedRecord, Timestamp, UnitRecord,
 };
 use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ const INFO: &str = "run.json";
 const CLAIM_PREFIX: &str = "writer-";
 /// The largest description that is read back: ten thousand accounts take some four megabytes.
 const MAX_INFO_BYTES: u64 = 64 << 20;
+const CONCURRENT_COPIES: usize = 16;
 
 /// What a run was to do: all that is needed to resume or publish it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct RunInfo {
     pub organization_accounts: Option<BTreeSet<AccountId>>,
     /// The Regions that the run was limited to; `None` for all that are enabled.
     pub regions: Option<Vec<Region>>,
+    /// The accounts, organizational units and Regions that the run was limited to, in words; `None` where it was to read all that the caller can see.
+    #[serde(default)]
+    pub selection: Option<String>,
     /// Whether AWS managed keys were to be left out.
     pub customer_managed_only: bool,
     /// The published partial run that this one completes.
@@ -41,6 +45,9 @@ pub struct RunInfo {
     /// Further settings of the collector that a resumed run takes over; nothing to the lake.
     #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// What of the organization itself lacks, such as its list of accounts in a run that was told which to read.
+    #[serde(default)]
+    pub organization_failures: Vec<Failure>,
 }
 
 /// A run that is staged.
@@ -50,6 +57,20 @@ pub struct StagedRunSummary {
     pub info: RunInfo,
     /// Whether it is published: then it is kept because it is partial, and is resumed under a new id.
     pub published: bool,
+}
+
+/// What the staging holds under a run's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StagedRunEntry {
+    /// A run that can be gone on with.
+    Sound(Box<StagedRunSummary>),
+    /// A run whose description cannot be read.
+    Damaged {
+        /// The run.
+        run_id: RunId,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
 }
 
 /// A key as staged.
@@ -66,7 +87,7 @@ pub enum StagedKey {
 pub struct StagedAccount {
     /// The account's record; `None` where its collection did not end.
     pub record: Option<AccountRecord>,
-    /// Its Regions of which all keys are staged.
+    /// Its Regions of which all keys are staged: one that misses some, because a part was deleted or did not survive, is not among them, so that its keys are listed again.
     pub units: BTreeMap<Region, UnitRecord>,
     /// Its keys.
     pub keys: BTreeMap<KeyArn, StagedKey>,
@@ -105,6 +126,10 @@ impl StagedRun {
         while let Some(object) = objects.try_next().await.map_err(LakeError::store("list", &folder))? {
             let Some(mut below) = object.location.prefix_match(&folder) else { continue };
             let (Some(account), Some(name), None) = (below.next(), below.next(), below.next()) else { continue };
+            // A loss of power can leave a local file's name without its content. What the part held is missed like that of a part that was never written.
+            if object.size == 0 && lake.is_local() {
+                continue;
+            }
             // The notes that file managers leave in folders.
             if name.as_ref().starts_with('.') {
                 continue;
@@ -154,6 +179,12 @@ impl StagedRun {
                 }
             }
         }
+        let StagedAccount { units, keys, .. } = &mut staged;
+        let mut found: BTreeMap<&Region, u64> = BTreeMap::new();
+        for key in keys.keys() {
+            *found.entry(key.region()).or_default() += 1;
+        }
+        units.retain(|region, unit| found.get(region).copied().unwrap_or_default() >= unit.keys_staged);
         Ok(staged)
     }
 
@@ -185,28 +216,57 @@ impl StagedRun {
         let bytes = get_bounded(&self.lake, &path, part::MAX_COMPRESSED_BYTES).await?;
         bytes.map(|bytes| (path.clone(), bytes)).ok_or_else(|| part::corrupt(&path, "it is larger than any part"))
     }
+
+    /// Copies the parts for a run that completes this one, so that it starts from everything that was read.
+    pub(super) async fn copy_parts(&self, to: &RunId) -> Result<(), LakeError> {
+        let parts: Vec<(AccountId, PartName)> =
+            self.accounts.iter().flat_map(|(account, parts)| parts.0.values().flatten().map(|name| (*account, *name))).collect();
+        let store = self.lake.object_store();
+        stream::iter(parts)
+            .map(|(account, name)| {
+                let (source, target) = (part_path(&self.lake, &self.info.run_id, account, name), part_path(&self.lake, to, account, name));
+                let store = &store;
+                async move { store.copy(&source, &target).await.map_err(LakeError::store("copy", &source)) }
+            })
+            .buffer_unordered(CONCURRENT_COPIES)
+            .try_collect()
+            .await
+    }
 }
 
 impl Lake {
-    /// The staged runs, oldest first: those that were stopped, and published partial ones.
+    /// The staged run of this id; `None` where there is none.
     ///
     /// # Errors
-    /// When the store fails, or a run's description is damaged.
-    pub async fn staged_runs(&self) -> Result<Vec<StagedRunSummary>, LakeError> {
+    /// When the store fails, or the run's description is damaged.
+    pub async fn staged_run(&self, run: &RunId) -> Result<Option<StagedRunSummary>, LakeError> {
+        match read_info(self, run).await {
+            Ok(info) => Ok(Some(StagedRunSummary { published: self.is_published(run).await?, info })),
+            // Killed before its description was written, or deleted to its end but for an empty folder: there is nothing to resume.
+            Err(LakeError::UnknownRun { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The staged runs, oldest first: those that were stopped, published partial ones, and damaged ones, which keep nobody from the others.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn staged_runs(&self) -> Result<Vec<StagedRunEntry>, LakeError> {
         let folder = self.staging_path();
         let listing = self.object_store().list_with_delimiter(Some(&folder)).await.map_err(LakeError::store("list", &folder))?;
         let mut runs = Vec::new();
         for prefix in listing.common_prefixes {
             let Some(Ok(run)) = prefix.filename().map(str::parse::<RunId>) else { continue };
-            match read_info(self, &run).await {
-                Ok(info) => runs.push(StagedRunSummary { published: self.is_published(&run).await?, info }),
-                // Killed before its description was written, or deleted to its end but for an empty folder: there is nothing to resume.
-                Err(LakeError::UnknownRun { .. }) => {}
+            match self.staged_run(&run).await {
+                Ok(Some(staged)) => runs.push((run, StagedRunEntry::Sound(Box::new(staged)))),
+                Ok(None) => {}
+                Err(error @ LakeError::CorruptRun { .. }) => runs.push((run.clone(), StagedRunEntry::Damaged { run_id: run, reason: error.to_string() })),
                 Err(error) => return Err(error),
             }
         }
-        runs.sort_by(|a, b| a.info.run_id.cmp(&b.info.run_id));
-        Ok(runs)
+        runs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(runs.into_iter().map(|(_, entry)| entry).collect())
     }
 
     /// Deletes what is staged of a run.
@@ -235,7 +295,10 @@ pub(super) fn part_path(lake: &Lake, run: &RunId, account: AccountId, name: Part
 pub(super) async fn write_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeError> {
     let path = lake.staged_run_path(&info.run_id).join(INFO);
     let bytes = serde_json::to_vec_pretty(info).map_err(|source| LakeError::Encode { what: format!("run {}", info.run_id), source })?;
-    if lake.put_new(&path, bytes).await? { Ok(()) } else { Err(LakeError::TakenOver { run: info.run_id.clone() }) }
+    if !lake.put_new(&path, bytes).await? {
+        return Err(LakeError::TakenOver { run: info.run_id.clone() });
+    }
+    lake.sync(vec![path]).await
 }
 
 pub(super) async fn read_info(lake: &Lake, run: &RunId) -> Result<RunInfo, LakeError> {
@@ -260,9 +323,10 @@ async fn get_bounded(lake: &Lake, path: &Path, limit: u64) -> Result<Option<byte
 
 /// Takes the next generation of a run; of several that try at once, each gets another.
 pub(super) async fn claim_generation(lake: &Lake, run: &RunId) -> Result<u32, LakeError> {
-    let mut generation = latest_generation(lake, run).await? + 1;
+    let taken = generations(lake, run).await?;
+    let mut generation = taken.claimed.max(taken.written) + 1;
     loop {
-        let path = lake.staged_run_path(run).join(format!("{CLAIM_PREFIX}{generation:04}"));
+        let path = claim_path(lake, run, generation);
         // The process id makes two claims differ, so that only one of them can take the object for its own.
         let claim = format!("process {} at {}\n", std::process::id(), chrono::Utc::now().to_rfc3339());
         if lake.put_new(&path, claim.into_bytes()).await? {
@@ -272,28 +336,40 @@ pub(super) async fn claim_generation(lake: &Lake, run: &RunId) -> Result<u32, La
     }
 }
 
-/// The generation that was last taken, by parts that are there or by a claim; 0 where there is none.
-pub(crate) async fn latest_generation(lake: &Lake, run: &RunId) -> Result<u32, LakeError> {
+fn claim_path(lake: &Lake, run: &RunId, generation: u32) -> Path {
+    lake.staged_run_path(run).join(format!("{CLAIM_PREFIX}{generation:04}"))
+}
+
+/// Whether the run was taken over from this generation: the first that takes it over takes the next one.
+pub(super) async fn is_superseded(lake: &Lake, run: &RunId, generation: u32) -> Result<bool, LakeError> {
+    let path = claim_path(lake, run, generation + 1);
+    match lake.object_store().head(&path).await {
+        Ok(_) => Ok(true),
+        Err(object_store::Error::NotFound { .. }) => Ok(false),
+        Err(source) => Err(LakeError::store("read", &path)(source)),
+    }
+}
+
+/// The highest generations of a run; 0 where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Generations {
+    /// By claims. A run that none has claimed was killed while it took over the parts of an earlier one.
+    pub(super) claimed: u32,
+    /// By parts that are there.
+    written: u32,
+}
+
+pub(super) async fn generations(lake: &Lake, run: &RunId) -> Result<Generations, LakeError> {
     let folder = lake.staged_run_path(run);
-    let mut latest = 0;
+    let mut highest = Generations::default();
     let mut objects = lake.object_store().list(Some(&folder));
     while let Some(object) = objects.try_next().await.map_err(LakeError::store("list", &folder))? {
         let Some(name) = object.location.filename() else { continue };
-        let claimed = name.strip_prefix(CLAIM_PREFIX).and_then(|number| number.parse().ok());
-        let written = name.parse::<PartName>().ok().map(|name| name.generation);
-        latest = latest.max(claimed.or(written).unwrap_or(0));
-    }
-    Ok(latest)
-}
-
-/// Copies the parts of an earlier run, so that a run which completes it starts from everything that was read.
-pub(super) async fn copy_parts(lake: &Lake, from: &RunId, to: &RunId) -> Result<(), LakeError> {
-    let staged = StagedRun::load(lake, from).await?;
-    for (account, parts) in &staged.accounts {
-        for name in parts.0.values().flatten() {
-            let (source, target) = (part_path(lake, from, *account, *name), part_path(lake, to, *account, *name));
-            lake.object_store().copy(&source, &target).await.map_err(LakeError::store("copy", &source))?;
+        if let Some(Ok(generation)) = name.strip_prefix(CLAIM_PREFIX).map(str::parse) {
+            highest.claimed = highest.claimed.max(generation);
+        } else if let Ok(part) = name.parse::<PartName>() {
+            highest.written = highest.written.max(part.generation);
         }
     }
-    Ok(())
+    Ok(highest)
 }

@@ -1,6 +1,9 @@
 //! The keys of one account in the order of the tables, in chunks of bounded size.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -14,12 +17,41 @@ use super::{
 };
 use crate::LakeError;
 
-/// So many bytes of JSON are turned into facts at once. An account with more is read again for each chunk: what is slow to collect may be read twice, but
-/// memory must not grow with an account's keys.
+/// So many bytes of JSON are turned into facts at once: memory must not grow with an account's keys. Parts that the cache has no room for are fetched again for each chunk
+/// that has keys in them.
 const CHUNK_BYTES: u64 = 8 << 20;
-/// So many bytes of compressed parts are kept from the first reading: all of them, for all but the largest accounts.
-const CACHE_BYTES: usize = 8 << 20;
+/// So many bytes of compressed parts are kept from their first reading, of all accounts that are being read: some hundred thousand keys.
+const CACHE_BYTES: usize = 32 << 20;
 const CONCURRENT_FETCHES: usize = 8;
+
+/// What is left of the memory for parts that are kept from their first reading, shared by the accounts that a publication reads ahead.
+#[derive(Debug)]
+pub(crate) struct CacheBudget(AtomicUsize);
+
+impl Default for CacheBudget {
+    fn default() -> Self {
+        Self::new(CACHE_BYTES)
+    }
+}
+
+impl CacheBudget {
+    pub(super) const fn new(bytes: usize) -> Self {
+        Self(AtomicUsize::new(bytes))
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+
+    #[cfg(test)]
+    pub(super) fn left(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
 
 /// Reads the keys of an account sorted by Region and id, each once, as the latest generation has it, with its last usage.
 pub(crate) struct SortedKeys<'a> {
@@ -33,8 +65,16 @@ pub(crate) struct SortedKeys<'a> {
 struct Index<'a> {
     run: &'a StagedRun,
     account: AccountId,
+    budget: &'a CacheBudget,
+    cached: usize,
     parts: Vec<CachedPart>,
     entries: Vec<Entry>,
+}
+
+impl Drop for Index<'_> {
+    fn drop(&mut self) {
+        self.budget.give_back(self.cached);
+    }
 }
 
 struct CachedPart {
@@ -64,13 +104,20 @@ enum Heading {
 }
 
 impl<'a> SortedKeys<'a> {
-    pub(crate) async fn of(run: &'a StagedRun, account: AccountId) -> Result<Self, LakeError> {
-        Self::with_chunk_bytes(run, account, CHUNK_BYTES).await
+    pub(crate) async fn of(run: &'a StagedRun, account: AccountId, budget: &'a CacheBudget) -> Result<Self, LakeError> {
+        Self::with_chunk_bytes(run, account, budget, CHUNK_BYTES).await
     }
 
-    pub(super) async fn with_chunk_bytes(run: &'a StagedRun, account: AccountId, chunk_bytes: u64) -> Result<Self, LakeError> {
-        let (keys, usages) = (Index::of(run, account, Kind::Key).await?, Index::of(run, account, Kind::Usage).await?);
+    pub(super) async fn with_chunk_bytes(run: &'a StagedRun, account: AccountId, budget: &'a CacheBudget, chunk_bytes: u64) -> Result<Self, LakeError> {
+        let (keys, usages) = (Index::of(run, account, budget, Kind::Key).await?, Index::of(run, account, budget, Kind::Usage).await?);
         Ok(Self { keys, usages, next: 0, chunk_bytes })
+    }
+
+    /// How many keys of a Region are staged.
+    pub(crate) fn count(&self, region: &Region) -> u64 {
+        let entries = &self.keys.entries;
+        let (start, end) = (entries.partition_point(|entry| entry.region < *region), entries.partition_point(|entry| entry.region <= *region));
+        (end - start) as u64
     }
 
     /// The next keys, in order; none at the end.
@@ -105,9 +152,9 @@ impl<'a> SortedKeys<'a> {
 }
 
 impl<'a> Index<'a> {
-    async fn of(run: &'a StagedRun, account: AccountId, kind: Kind) -> Result<Self, LakeError> {
-        let mut index = Self { run, account, parts: Vec::new(), entries: Vec::new() };
-        let (mut regions, mut cached) = (BTreeSet::<Region>::new(), 0);
+    async fn of(run: &'a StagedRun, account: AccountId, budget: &'a CacheBudget, kind: Kind) -> Result<Self, LakeError> {
+        let mut index = Self { run, account, budget, cached: 0, parts: Vec::new(), entries: Vec::new() };
+        let mut regions = BTreeSet::<Region>::new();
         let mut parts = stream::iter(run.parts(account).of(kind).to_vec())
             .map(|name| async move { run.fetch(account, name).await.map(|content| (name, content)) })
             .buffered(CONCURRENT_FETCHES);
@@ -123,8 +170,9 @@ impl<'a> Index<'a> {
                 });
                 index.entries.push(Entry { region, key_id: arn.key_id().clone(), part: at, line, bytes: text.len() as u64 });
             }
-            cached += bytes.len();
-            index.parts.push(CachedPart { name, content: (cached <= CACHE_BYTES).then_some((path, bytes)) });
+            let kept = budget.take(bytes.len());
+            index.cached += if kept { bytes.len() } else { 0 };
+            index.parts.push(CachedPart { name, content: kept.then_some((path, bytes)) });
         }
         // Parts are sorted by generation and sequence: of several records of a key the last one holds.
         index.entries.sort_by(|a, b| a.key().cmp(&b.key()).then_with(|| (b.part, b.line).cmp(&(a.part, a.line))));
@@ -143,14 +191,20 @@ impl<'a> Index<'a> {
             wanted.iter().enumerate().map(|(order, at)| (self.entries[*at].part, self.entries[*at].line, order)).collect();
         places.sort_unstable();
         let mut records: Vec<Option<StagedRecord>> = vec![None; wanted.len()];
-        for group in places.chunk_by(|a, b| a.0 == b.0) {
-            let part = &self.parts[group[0].0];
-            let (path, bytes) = match &part.content {
-                Some(content) => content.clone(),
-                None => self.run.fetch(self.account, part.name).await?,
-            };
+        let groups: Vec<Vec<(usize, u32, usize)>> = places.chunk_by(|a, b| a.0 == b.0).map(<[_]>::to_vec).collect();
+        let mut contents = stream::iter(groups)
+            .map(|group| async move {
+                let part = &self.parts[group[0].0];
+                let content = match &part.content {
+                    Some(content) => content.clone(),
+                    None => self.run.fetch(self.account, part.name).await?,
+                };
+                Ok::<_, LakeError>((group, part, content))
+            })
+            .buffered(CONCURRENT_FETCHES);
+        while let Some((group, part, (path, bytes))) = contents.try_next().await? {
             let mut lines = Lines::new(&path, &bytes)?;
-            for (_, line, order) in group {
+            for (_, line, order) in &group {
                 while let Some((number, text)) = lines.next()? {
                     if number == *line {
                         records[*order] = Some(part::record(&path, self.account, part.name.kind, number, text)?);

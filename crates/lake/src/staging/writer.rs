@@ -50,8 +50,17 @@ struct Inner {
 struct Stage {
     account: AccountId,
     pending: Mutex<Pending>,
-    /// Held while parts are written, so that they become durable in order. Holds the number of the next part of each kind.
-    next_sequence: AsyncMutex<[u32; Kind::ALL.len()]>,
+    /// Held while parts are written, so that they become durable in order.
+    written: AsyncMutex<Written>,
+}
+
+/// The parts of an account that this writer wrote, by kind: they are numbered from 0.
+#[derive(Debug, Default)]
+struct Written {
+    /// How many.
+    parts: [u32; Kind::ALL.len()],
+    /// How many of them would survive a loss of power.
+    synced: [u32; Kind::ALL.len()],
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +69,20 @@ struct Pending {
     records: usize,
     bytes: usize,
     since: Option<Instant>,
+}
+
+/// Records that have been taken from those pending: if their writing ends in any way but by returning, by a panic or with the runtime, they are lost, and that must be told.
+struct Unwritten<'a> {
+    inner: &'a Inner,
+    returned: bool,
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        if !self.returned {
+            self.inner.fail(LakeError::BrokenOff);
+        }
+    }
 }
 
 /// A poisoned lock here guards plain buffers, which are whole after every statement.
@@ -88,7 +111,17 @@ impl StagingWriter {
         if lake.is_published(run).await? {
             return Err(LakeError::AlreadyPublished { run: run.clone() });
         }
-        run::read_info(lake, run).await?;
+        let info = run::read_info(lake, run).await?;
+        if let Some(earlier) = &info.resumed_from
+            && run::generations(lake, run).await?.claimed == 0
+        {
+            match StagedRun::load(lake, earlier).await {
+                Ok(earlier) => earlier.copy_parts(run).await?,
+                // Deleted since. What was not copied is read again.
+                Err(LakeError::UnknownRun { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
         let writer = Self::claim(lake, run).await?;
         let staged = StagedRun::load(lake, run).await?;
         Ok((writer, staged))
@@ -99,10 +132,23 @@ impl StagingWriter {
     /// # Errors
     /// When the store fails, or the earlier run's staging is gone.
     pub async fn begin_from(lake: &Lake, info: &RunInfo) -> Result<(Self, StagedRun), LakeError> {
-        if let Some(earlier) = &info.resumed_from {
-            run::copy_parts(lake, earlier, &info.run_id).await?;
-        }
-        let writer = Self::begin(lake, info).await?;
+        let writer = match &info.resumed_from {
+            None => Self::begin(lake, info).await?,
+            Some(earlier) => {
+                if lake.is_published(&info.run_id).await? {
+                    return Err(LakeError::AlreadyPublished { run: info.run_id.clone() });
+                }
+                let earlier = StagedRun::load(lake, earlier).await?;
+                // Before the parts: a run that is killed while they are copied is listed, and resumed with all of them. Without a claim, for it has not begun.
+                run::write_info(lake, info).await?;
+                if let Err(error) = earlier.copy_parts(&info.run_id).await {
+                    // The person starts again from the earlier run. If this fails too, the run is listed, and does no harm.
+                    let _ = lake.discard_staging(&info.run_id).await;
+                    return Err(error);
+                }
+                Self::claim(lake, &info.run_id).await?
+            }
+        };
         let staged = StagedRun::load(lake, &info.run_id).await?;
         Ok((writer, staged))
     }
@@ -122,6 +168,11 @@ impl StagingWriter {
     /// Which attempt at the run this is, from 1.
     pub fn generation(&self) -> u32 {
         self.inner.generation
+    }
+
+    /// Whether another process has taken the run over.
+    pub(crate) async fn is_superseded(&self) -> Result<bool, LakeError> {
+        run::is_superseded(&self.inner.lake, &self.inner.run, self.inner.generation).await
     }
 
     /// Stages a record. Returns at once, unless the account's part is full: then when it is written.
@@ -145,21 +196,29 @@ impl StagingWriter {
         if full || kind == Kind::Account { self.flush(stage).await } else { Ok(()) }
     }
 
-    /// Writes all that is not written yet. To be called when the collection has ended, however it ended.
+    /// Writes all that is not written yet, to disk in a local lake. To be called when the collection has ended, however it ended.
     ///
     /// # Errors
     /// When this or an earlier write failed.
     pub async fn finish(&self) -> Result<(), LakeError> {
         let stages: Vec<_> = lock(&self.inner.accounts).values().cloned().collect();
-        stream::iter(stages).map(|stage| self.flush(stage)).buffer_unordered(CONCURRENT_FLUSHES).try_collect::<()>().await?;
+        stream::iter(stages)
+            .map(|stage| async move {
+                self.flush(Arc::clone(&stage)).await?;
+                self.inner.sync(stage.account, &mut *stage.written.lock().await).await
+            })
+            .buffer_unordered(CONCURRENT_FLUSHES)
+            .try_collect::<()>()
+            .await?;
         self.inner.check()
     }
 
     /// Writes an account's pending records in a task of its own: a caller that is cancelled meanwhile must not take half of them along.
     async fn flush(&self, stage: Arc<Stage>) -> Result<(), LakeError> {
         let inner = Arc::clone(&self.inner);
-        // A task that panicked or was cancelled with the runtime has no result to give; `check` then speaks for the writes that did.
-        let _ended = tokio::spawn(async move { inner.write(&stage).await }).await;
+        if tokio::spawn(async move { inner.write(&stage).await }).await.is_err() {
+            self.inner.fail(LakeError::BrokenOff);
+        }
         self.inner.check()
     }
 }
@@ -169,34 +228,54 @@ impl Inner {
         lock(&self.failure).as_ref().map_or(Ok(()), |failure| Err(LakeError::Staging(Arc::clone(failure))))
     }
 
+    /// Keeps the first failure for every caller.
+    fn fail(&self, error: LakeError) {
+        lock(&self.failure).get_or_insert_with(|| Arc::new(error));
+    }
+
     fn stage(&self, account: AccountId) -> Arc<Stage> {
         let mut accounts = lock(&self.accounts);
-        let stage = accounts
-            .entry(account)
-            .or_insert_with(|| Arc::new(Stage { account, pending: Mutex::default(), next_sequence: AsyncMutex::new([0; Kind::ALL.len()]) }));
+        let stage = accounts.entry(account).or_insert_with(|| Arc::new(Stage { account, pending: Mutex::default(), written: AsyncMutex::default() }));
         Arc::clone(stage)
     }
 
     /// Writes what an account has pending; a failure is kept for every caller.
     async fn write(&self, stage: &Stage) {
-        let mut next_sequence = stage.next_sequence.lock().await;
+        let mut written = stage.written.lock().await;
         if self.check().is_err() {
             return;
         }
+        let mut unwritten = Unwritten { inner: self, returned: false };
         let pending = std::mem::take(&mut *lock(&stage.pending));
-        for kind in Kind::ALL {
-            let lines = &pending.lines[kind as usize];
-            if lines.is_empty() {
-                continue;
-            }
-            let sequence = &mut next_sequence[kind as usize];
-            let name = PartName { generation: self.generation, sequence: *sequence, kind };
-            if let Err(error) = self.write_part(stage.account, name, lines).await {
-                lock(&self.failure).get_or_insert_with(|| Arc::new(error));
-                return;
-            }
-            *sequence += 1;
+        if let Err(error) = self.write_pending(stage.account, pending, &mut written).await {
+            self.fail(error);
         }
+        unwritten.returned = true;
+    }
+
+    async fn write_pending(&self, account: AccountId, pending: Pending, written: &mut Written) -> Result<(), LakeError> {
+        for kind in Kind::ALL {
+            // Others may have added to it while an earlier part was written: more than readers take back as one part.
+            for lines in part::split(&pending.lines[kind as usize]) {
+                let sequence = &mut written.parts[kind as usize];
+                self.write_part(account, PartName { generation: self.generation, sequence: *sequence, kind }, lines).await?;
+                *sequence += 1;
+            }
+        }
+        // Not each part: where many accounts read their keys' last usage, that would be more writes to disk a second than disks do.
+        if pending.lines[Kind::Account as usize].is_empty() { Ok(()) } else { self.sync(account, written).await }
+    }
+
+    /// Makes an account's parts survive a loss of power.
+    async fn sync(&self, account: AccountId, written: &mut Written) -> Result<(), LakeError> {
+        if self.lake.is_local() && written.synced != written.parts {
+            let parts =
+                Kind::ALL.into_iter().flat_map(|kind| (written.synced[kind as usize]..written.parts[kind as usize]).map(move |sequence| (kind, sequence)));
+            let path = |(kind, sequence)| run::part_path(&self.lake, &self.run, account, PartName { generation: self.generation, sequence, kind });
+            self.lake.sync(parts.map(path).collect()).await?;
+            written.synced = written.parts;
+        }
+        Ok(())
     }
 
     async fn write_part(&self, account: AccountId, name: PartName, lines: &[u8]) -> Result<(), LakeError> {

@@ -5,7 +5,7 @@ use kms_insights_model::{AccountId, Failure, KeyArn, Region, RunId};
 use crate::table::table;
 
 table! {
-    /// One row per fact that lacks. Nothing is missing from a snapshot without a row here.
+    /// What lacks, each lack in one row: nothing is missing from a snapshot without a row here. Usually that is one fact of one key; what lacks for a whole Region, account or organization is told once for it, as aliases are that could not be listed for all keys of an account's Region.
     CollectionErrorRow in "collection_errors" {
         /// The run.
         run_id: String, from [];
@@ -17,7 +17,7 @@ table! {
         key_arn: Option<String>, from [];
         /// The key's id; null where the whole Region or account is concerned.
         key_id: Option<String>, from [];
-        /// What lacks: a fact of a key (`metadata`, `aliases`, `policy`, `ram_policy`, `grants`, `tags`, `rotation`, `rotations`, `last_usage`), of an account's Region (`key_listing`, `alias_listing`, `custom_key_stores`) or of an account (`access`, `regions`, `ou_path`, `account`).
+        /// What lacks: a fact of a key (`metadata`, `aliases`, `policy`, `ram_policy`, `grants`, `tags`, `rotation`, `rotations`, `last_usage`), of an account's Region (`key_listing`, `alias_listing`, `custom_key_stores`), of an account (`access`, `regions`, `ou_path`, `account`) or of the organization (`organization`: `operation` says which part of it).
         fact: String, from [];
         /// The API action that did not answer, such as `kms:GetKeyPolicy`.
         operation: String, from [];

@@ -79,7 +79,7 @@ table! {
         policy: Option<String>, from [KmsGetKeyPolicy];
         /// The key policy `AWS_RAM` of a key shared through AWS RAM, as AWS returned it.
         ram_policy: Option<String>, from [KmsGetKeyPolicy];
-        /// The key's concerns, joined by `;`: `Principal is account`, `Key policy overly permissive`, `Access provided to IAM user`, `External account`; empty where there are none, null where no policy could be read.
+        /// The key's concerns, joined by semicolons: `Principal is account`, `Key policy overly permissive`, `Access provided to IAM user`, `External account`; empty where there are none, null where no policy could be read.
         concern: Option<String>, from [KmsGetKeyPolicy];
         /// Why a key policy could not be understood; null where it could.
         policy_error: Option<String>, from [KmsGetKeyPolicy];

@@ -19,6 +19,10 @@ table! {
         tool_version: String, from [];
         /// The organization; null when only single accounts were read.
         organization_id: Option<String>, from [OrganizationsDescribeOrganization];
+        /// `whole` when every account and Region that the caller can see was to be read, `selection` when the run was limited to some: views show a run of a selection only in a lake without any other.
+        scope: String, from [];
+        /// The accounts, organizational units and Regions that the run was limited to, in words; null where it was not.
+        selection: Option<String>, from [];
         /// The published partial run that this one completes.
         resumed_from: Option<String>, from [];
         /// How many accounts the run was to read.
@@ -43,5 +47,19 @@ table! {
         findings: i64, from [];
         /// Whether AWS managed keys were left out.
         customer_managed_only: bool, from [];
+        /// Which attempt at the run published it: of the run's files those whose names go on with `-g` and this number are the run's.
+        generation: i32, from [];
+    }
+}
+
+/// `runs.scope` of a run that was to read everything.
+pub const WHOLE: &str = "whole";
+/// `runs.scope` of a run that was limited to some accounts, organizational units or Regions.
+pub const SELECTION: &str = "selection";
+
+impl RunRow {
+    /// Whether the run was to read everything. `customer_managed_only` does not count: it leaves out keys, not places.
+    pub fn is_whole(&self) -> bool {
+        self.scope == WHOLE
     }
 }

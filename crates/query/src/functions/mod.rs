@@ -2,16 +2,19 @@
 //!
 //! Source: "Functions and operators" in the Trino documentation; Athena engine version 3 follows it.
 
+mod aggregates;
 mod arrays;
 mod dates;
+mod extremes;
 mod json_path;
+mod texts;
 
 use std::sync::Arc;
 
 use datafusion::{
     arrow::{array::ArrayRef, datatypes::DataType},
     common::{Result, ScalarValue, plan_err},
-    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF},
+    logical_expr::{AggregateUDF, ColumnarValue, ScalarFunctionArgs, ScalarUDF},
 };
 
 /// Every function of this module, to be registered over `DataFusion`'s own.
@@ -23,7 +26,16 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
         Arc::new(ScalarUDF::from(arrays::Contains::new())),
         Arc::new(ScalarUDF::from(arrays::ElementAt::new())),
         Arc::new(ScalarUDF::from(json_path::JsonExtractScalar::new())),
+        Arc::new(ScalarUDF::from(texts::Concat::new())),
+        Arc::new(ScalarUDF::from(texts::SplitPart::new())),
+        Arc::new(ScalarUDF::from(extremes::Extreme::greatest())),
+        Arc::new(ScalarUDF::from(extremes::Extreme::least())),
     ]
+}
+
+/// Every aggregate function of this module.
+pub(crate) fn aggregates() -> Vec<AggregateUDF> {
+    vec![aggregates::count_if()]
 }
 
 /// Applies `body` to the arguments as arrays of one length; a call with constants only yields a constant, which the planner can then prune files with.

@@ -5,10 +5,13 @@ mod csv;
 mod json;
 mod parquet;
 mod table;
+mod terminal;
 
 use std::{collections::BTreeSet, fmt, io::Write, str::FromStr};
 
 use datafusion::arrow::datatypes::Schema;
+
+pub use terminal::TerminalWriter;
 
 use crate::{engine::QueryResult, error::QueryError};
 

@@ -1,4 +1,5 @@
-//! A small lake of two published runs, and the files of a third that was killed before it was published.
+//! A small lake: the latest run of everything and the one before it, the partial run that the latest completes, a later run of one account only, and the files of
+//! a run that was killed before it was published.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
 
@@ -20,6 +21,10 @@ use tokio::sync::OnceCell;
 
 pub(crate) const BEFORE: &str = "20260820T060000Z-00000001";
 pub(crate) const LATEST: &str = "20261120T060000Z-00000002";
+/// What [`LATEST`] completes.
+pub(crate) const PARTIAL: &str = "20261119T060000Z-00000004";
+/// A run of one account, published after [`LATEST`].
+pub(crate) const SELECTION: &str = "20261122T060000Z-00000005";
 pub(crate) const KILLED: &str = "20261121T060000Z-00000003";
 
 pub(crate) const APP: &str = "111122223333";
@@ -53,7 +58,9 @@ pub(crate) fn run(id: &str, status: &str) -> RunRow {
         finished_at: at(&finished),
         tool_version: "0.1.0".to_owned(),
         organization_id: Some(String::from("o-example")),
-        resumed_from: None,
+        scope: "whole".to_owned(),
+        selection: None,
+        resumed_from: (id == LATEST).then(|| PARTIAL.to_owned()),
         accounts_planned: 4,
         accounts_complete: 1,
         accounts_partial: 1,
@@ -65,6 +72,7 @@ pub(crate) fn run(id: &str, status: &str) -> RunRow {
         facts_lacking: 2,
         findings: 2,
         customer_managed_only: false,
+        generation: 1,
     }
 }
 
@@ -228,18 +236,126 @@ fn error(run: &str, account: &str, region: Option<&str>, key: Option<&KeyRow>, f
     }
 }
 
-/// The run of August: two keys that changed since, one that went, one whose account could not be read again.
+/// The run of August: keys that changed since, one that went, and those that the latest run could not look for, or was not to.
 fn write_before(root: &Path) {
     let used = key(BEFORE, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app");
     let mut now_pending = key(BEFORE, DATA, "eu-central-1", "44444444-0000-0000-0000-000000000000", "alias/old");
     now_pending.policy = Some(String::from("{\"Version\":\"2008-10-17\"}"));
     now_pending.rotation_enabled = Some(false);
+    now_pending.grants_status = String::from("denied");
+    now_pending.grant_count = None;
+    let now_unreadable = key(BEFORE, DATA, "eu-central-1", "33333333-0000-0000-0000-000000000000", "alias/secret");
+    let no_longer_listed = key(BEFORE, DATA, "eu-west-1", "66666666-0000-0000-0000-000000000001", "alias/unlisted");
+    let not_asked_for = key(BEFORE, APP, "us-east-1", "66666666-0000-0000-0000-000000000002", "alias/abroad");
     let gone = key(BEFORE, DATA, "eu-central-1", "66666666-0000-0000-0000-000000000000", "alias/gone");
     let not_read = key(BEFORE, "777788889999", "eu-central-1", "77777777-0000-0000-0000-000000000000", "alias/elsewhere");
     write_rows(root, BEFORE, &[account(BEFORE, APP, "app", "complete", None), account(BEFORE, DATA, "data", "complete", None)]);
-    write_rows(root, BEFORE, &[finding(&used, "f-old", "wide_open", "high")]);
-    write_rows(root, BEFORE, &[used, now_pending, gone, not_read]);
+    write_rows(
+        root,
+        BEFORE,
+        &[
+            finding(&used, "f-old", "public", "high"),
+            finding(&now_unreadable, "f-policy", "outside-account", "high"),
+            finding(&now_unreadable, "f-usage", "never-used", "info"),
+            finding(&now_unreadable, "f-grant", "grant-outside-account", "high"),
+        ],
+    );
+    write_rows(root, BEFORE, &[used, now_pending, now_unreadable, no_longer_listed, not_asked_for, gone, not_read]);
     write_rows(root, BEFORE, &[run(BEFORE, "complete")]);
+}
+
+/// The attempt that the latest run completes: nobody asks what changed between the two.
+fn write_partial(root: &Path) {
+    let mut used = key(PARTIAL, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app");
+    used.state = Some(String::from("Disabled"));
+    write_rows(root, PARTIAL, &[account(PARTIAL, APP, "app", "complete", None)]);
+    write_rows(root, PARTIAL, &[used]);
+    write_rows(root, PARTIAL, &[run(PARTIAL, "partial")]);
+}
+
+/// A later run of one account: the views go on showing the whole organization.
+fn write_selection(root: &Path) {
+    write_rows(root, SELECTION, &[account(SELECTION, APP, "app", "complete", None)]);
+    write_rows(root, SELECTION, &[key(SELECTION, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app")]);
+    write_rows(root, SELECTION, &[selected(run(SELECTION, "complete"))]);
+}
+
+/// The run, as one that was limited to an account.
+pub(crate) fn selected(run: RunRow) -> RunRow {
+    RunRow { scope: "selection".to_owned(), selection: Some(format!("accounts {APP}")), ..run }
+}
+
+/// The keys of the latest run on which a view could say too much.
+struct Pitfalls {
+    /// A multi-Region key that is used in one Region only.
+    idle_primary: KeyRow,
+    busy_replica: KeyRow,
+    /// Neither its metadata nor its grants could be read.
+    hidden: KeyRow,
+    /// Its policy was read, but is none.
+    garbled: KeyRow,
+    /// Never used; rotated on demand this year.
+    idle: KeyRow,
+    /// Disabled, and used ten days ago.
+    just_disabled: KeyRow,
+    /// Disabled, and not used since before uses were recorded.
+    long_disabled: KeyRow,
+    /// Never used, and soon to be deleted.
+    doomed: KeyRow,
+}
+
+impl Pitfalls {
+    fn new() -> Self {
+        let named = |region: &str, id: &str, alias: &str| key(LATEST, APP, region, id, alias);
+        let set = "mrk-99999999000000000000000000000000";
+        let replicas = || Some(vec![arn(APP, "eu-west-1", set)]);
+        let recent = |mut row: KeyRow| {
+            row.created_at = Some(at("2026-05-01T00:00:00Z"));
+            row
+        };
+        let mut idle_primary = recent(named("eu-central-1", set, "alias/spread"));
+        idle_primary.multi_region_replica_arns = replicas();
+        let mut busy_replica = recent(named("eu-west-1", set, "alias/spread"));
+        busy_replica.multi_region_replica_arns = replicas();
+        let mut hidden = named("eu-west-1", "aaaaaaaa-0000-0000-0000-000000000000", "alias/hidden");
+        (hidden.state, hidden.manager, hidden.created_at, hidden.enabled, hidden.description) = (None, None, None, None, None);
+        (hidden.grant_count, hidden.monthly_cost_usd) = (None, None);
+        hidden.metadata_status = String::from("denied");
+        hidden.grants_status = String::from("denied");
+        let mut garbled = named("eu-west-1", "bbbbbbbb-0000-0000-0000-000000000000", "alias/garbled");
+        garbled.policy_error = Some(String::from("statement 0: no Effect"));
+        garbled.concern = None;
+        let mut idle = recent(named("eu-west-1", "cccccccc-0000-0000-0000-000000000000", "alias/idle"));
+        idle.rotation_enabled = Some(false);
+        idle.last_rotated_at = Some(at("2026-08-01T00:00:00Z"));
+        let mut just_disabled = named("eu-west-1", "dddddddd-0000-0000-0000-000000000000", "alias/just-disabled");
+        just_disabled.state = Some(String::from("Disabled"));
+        let mut long_disabled = named("eu-west-1", "eeeeeeee-0000-0000-0000-000000000000", "alias/long-disabled");
+        long_disabled.state = Some(String::from("Disabled"));
+        let mut doomed = recent(named("eu-west-1", "ffffffff-0000-0000-0000-000000000000", "alias/doomed"));
+        doomed.state = Some(String::from("PendingDeletion"));
+        doomed.deletion_date = Some(at("2099-01-01T00:00:00Z"));
+        Self { idle_primary, busy_replica, hidden, garbled, idle, just_disabled, long_disabled, doomed }
+    }
+
+    fn last_used(&self) -> Vec<KeyLastUsedRow> {
+        let older = "no use is recorded since 2026-04-23, but the key is older than that";
+        vec![
+            last_used(&self.idle_primary, None, "never_used", None),
+            last_used(&self.busy_replica, Some("2026-11-18T00:00:00Z"), "used", None),
+            last_used(&self.hidden, Some("2026-11-18T00:00:00Z"), "used", None),
+            last_used(&self.garbled, Some("2026-11-18T00:00:00Z"), "used", None),
+            last_used(&self.idle, None, "never_used", None),
+            last_used(&self.just_disabled, Some("2026-11-10T00:00:00Z"), "used", None),
+            last_used(&self.long_disabled, None, "unknown", Some(older)),
+            last_used(&self.doomed, None, "never_used", None),
+        ]
+    }
+
+    fn keys(self) -> Vec<KeyRow> {
+        let Self { idle_primary, busy_replica, hidden, garbled, idle, just_disabled, long_disabled, doomed } = self;
+        vec![idle_primary, busy_replica, hidden, garbled, idle, just_disabled, long_disabled, doomed]
+    }
 }
 
 /// The run of November, which everything else is about.
@@ -271,6 +387,7 @@ fn write_latest(root: &Path) {
     open.concern = Some(String::from("Key policy overly permissive;External account"));
     open.rotation_enabled = Some(false);
     open.rotation_period_days = None;
+    open.last_rotated_at = None;
     open.aliases = Some(vec!["alias/=open".to_owned(), "alias/second".to_owned()]);
     open.tags = Some(BTreeMap::new());
     open.grant_count = Some(2);
@@ -278,6 +395,7 @@ fn write_latest(root: &Path) {
     let mut managed = key(LATEST, DATA, "eu-central-1", "88888888-0000-0000-0000-000000000000", "alias/aws/s3");
     managed.manager = Some(String::from("AWS"));
     managed.monthly_cost_usd = Some(0.0);
+    let pitfalls = Pitfalls::new();
 
     write_rows(
         root,
@@ -289,19 +407,17 @@ fn write_latest(root: &Path) {
             account(LATEST, "000000000042", "closed", "skipped", Some("the account is SUSPENDED")),
         ],
     );
-    write_rows(
-        root,
-        LATEST,
-        &[
-            last_used(&used, Some("2026-11-19T08:30:00Z"), "used", None),
-            last_used(&primary, Some("2026-06-01T00:00:00Z"), "used", None),
-            last_used(&replica, None, "unknown", Some("no use is recorded since 2026-04-23, but the key is older than that")),
-            last_used(&unreadable, None, "unknown", Some("budget: the budget for last usage was spent before this was read")),
-            last_used(&pending, Some("2026-07-01T00:00:00Z"), "used", None),
-            last_used(&open, None, "never_used", None),
-            last_used(&managed, None, "unknown", Some("no use is recorded since 2026-04-23, but the key is older than that")),
-        ],
-    );
+    let mut uses = pitfalls.last_used();
+    uses.extend([
+        last_used(&used, Some("2026-11-19T08:30:00Z"), "used", None),
+        last_used(&primary, Some("2026-06-01T00:00:00Z"), "used", None),
+        last_used(&replica, None, "unknown", Some("no use is recorded since 2026-04-23, but the key is older than that")),
+        last_used(&unreadable, None, "unknown", Some("budget: the budget for last usage was spent before this was read")),
+        last_used(&pending, Some("2026-07-01T00:00:00Z"), "used", None),
+        last_used(&open, None, "never_used", None),
+        last_used(&managed, None, "unknown", Some("no use is recorded since 2026-04-23, but the key is older than that")),
+    ]);
+    write_rows(root, LATEST, &uses);
     write_rows(
         root,
         LATEST,
@@ -310,6 +426,10 @@ fn write_latest(root: &Path) {
             statement(&used, 1, Some("Vendor"), "arn:aws:iam::999999999999:role/vendor", "kms:Decrypt,kms:DescribeKey", "External account"),
             statement(&used, 1, Some("Vendor"), "444455556666", "kms:Decrypt,kms:DescribeKey", "Principal is account;External account"),
             statement(&primary, 0, Some("Root"), "arn:aws:iam::111122223333:root", "kms:*", "Principal is account"),
+            PolicyStatementRow {
+                policy_name: "AWS_RAM".to_owned(),
+                ..statement(&primary, 0, None, "arn:aws:iam::999999999999:root", "kms:Decrypt", "Principal is account;External account")
+            },
             statement(&replica, 0, Some("Root"), "arn:aws:iam::111122223333:root", "kms:*", "Principal is account"),
             statement(&open, 0, None, "*", "kms:*", "Key policy overly permissive;External account"),
             // `NotPrincipal` with `NotAction`: a reader must not take the excepted user for the one let in.
@@ -355,7 +475,13 @@ fn write_latest(root: &Path) {
     write_rows(
         root,
         LATEST,
-        &[finding(&open, "f-1", "wide_open", "critical"), finding(&open, "f-2", "no_rotation", "low"), finding(&used, "f-3", "vendor", "medium")],
+        &[
+            finding(&open, "f-1", "public", "critical"),
+            finding(&open, "f-2", "wildcard-actions", "low"),
+            finding(&used, "f-3", "outside-account", "medium"),
+            finding(&pending, "f-4", "pending-deletion", "high"),
+            finding(&pending, "f-5", "grant-outside-account", "high"),
+        ],
     );
     write_rows(
         root,
@@ -364,10 +490,16 @@ fn write_latest(root: &Path) {
             error(LATEST, DATA, Some("eu-central-1"), Some(&unreadable), "policy", "kms:GetKeyPolicy", "access_denied"),
             error(LATEST, DATA, Some("eu-central-1"), Some(&unreadable), "rotation", "kms:GetKeyRotationStatus", "access_denied"),
             error(LATEST, DATA, Some("eu-central-1"), Some(&unreadable), "last_usage", "kms:GetKeyLastUsage", "budget"),
+            // Neither hides that a key is gone, for the Region's keys were listed.
+            error(LATEST, DATA, Some("eu-central-1"), None, "alias_listing", "kms:ListAliases", "access_denied"),
+            error(LATEST, DATA, None, None, "regions", "account:ListRegions", "access_denied"),
+            error(LATEST, DATA, Some("eu-west-1"), None, "key_listing", "kms:ListKeys", "access_denied"),
             error(LATEST, "777788889999", None, None, "access", "sts:AssumeRole", "assume_role_denied"),
         ],
     );
-    write_rows(root, LATEST, &[used, primary, replica, unreadable, pending, open, managed]);
+    let mut keys = vec![used, primary, replica, unreadable, pending, open, managed];
+    keys.extend(pitfalls.keys());
+    write_rows(root, LATEST, &keys);
     write_rows(root, LATEST, &[run(LATEST, "partial")]);
 }
 
@@ -377,7 +509,9 @@ fn lake_folder() -> &'static TempDir {
     LAKE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         write_before(folder.path());
+        write_partial(folder.path());
         write_latest(folder.path());
+        write_selection(folder.path());
         write_rows(folder.path(), KILLED, &[key(KILLED, APP, "eu-central-1", GHOST, "alias/ghost")]);
         folder
     })

@@ -49,7 +49,7 @@ async fn json_is_one_array_with_a_row_per_line() {
 #[tokio::test]
 async fn json_lines_are_the_rows_alone_and_names_are_distinct() {
     assert_eq!(output("SELECT 1 AS a, 2 AS b, 'x' AS c", Format::JsonLines, TableLayout::default()).await, "{\"a\":1,\"b\":2,\"c\":\"x\"}\n");
-    let joined = "SELECT k.status, u.status FROM runs k JOIN runs u ON k.run_id = u.run_id WHERE k.status = 'partial'";
+    let joined = "SELECT k.status, u.status FROM runs k JOIN runs u ON k.run_id = u.run_id WHERE k.status = 'partial' AND k.snapshot_date = '2026-11-20'";
     assert_eq!(output(joined, Format::JsonLines, TableLayout::default()).await, "{\"status\":\"partial\",\"status_2\":\"partial\"}\n");
 }
 

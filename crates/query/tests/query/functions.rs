@@ -28,7 +28,7 @@ async fn date_functions_follow_trino() {
 async fn a_timestamp_column_compares_with_a_date() {
     assert_eq!(
         rows("SELECT count(*) AS n FROM keys WHERE created_at < DATE '2026-01-01' AND snapshot_date = '2026-11-20' AND date_add('year', 1, created_at) > DATE '2026-01-01'").await,
-        "{\"n\":6}"
+        "{\"n\":9}"
     );
 }
 
@@ -80,9 +80,64 @@ async fn everyday_functions_of_trino_are_there() {
         ("CAST(12 AS varchar)", "\"12\""),
         ("date_trunc('month', DATE '2026-11-20') = DATE '2026-11-01'", "true"),
         ("greatest(1, 2)", "2"),
+        ("least(1, 2)", "1"),
     ] {
         assert_eq!(value(expression).await, expected, "{expression}");
     }
+}
+
+#[tokio::test]
+async fn nulls_are_passed_on_as_in_trino() {
+    for (expression, expected) in [
+        ("concat('a', NULL)", "null"),
+        ("concat('a', 'b', 'c')", "\"abc\""),
+        ("'a' || NULL", "null"),
+        ("'a' || 'b'", "\"ab\""),
+        ("greatest(1, NULL)", "null"),
+        ("least(DATE '2026-01-01', NULL)", "null"),
+        ("greatest(DATE '2026-01-01', DATE '2026-01-02')", "\"2026-01-02\""),
+        ("split_part('a:b', ':', 3)", "null"),
+        ("split_part('a::b', ':', 2)", "\"\""),
+        ("split_part('äb', '', 1)", "\"ä\""),
+        ("split_part(NULL, ':', 1)", "null"),
+    ] {
+        assert_eq!(value(expression).await, expected, "{expression}");
+    }
+    let columns = "SELECT concat(key_id, ':', alias) AS c, greatest(key_id, alias) AS g FROM (SELECT key_id, NULLIF(state, 'Enabled') AS alias FROM keys \
+        WHERE snapshot_date = '2026-08-20' AND key_id LIKE '11111111%')";
+    assert_eq!(rows(columns).await, "{\"c\":null,\"g\":null}");
+}
+
+#[tokio::test]
+async fn nulls_come_last_whichever_way_is_sorted() {
+    for order in ["a", "a ASC", "a DESC"] {
+        let sql = format!("SELECT a FROM (VALUES (1), (NULL), (2)) AS t(a) ORDER BY {order} LIMIT 2");
+        assert_eq!(rows(&sql).await, "{\"a\":1}\n{\"a\":2}", "{order}");
+    }
+    assert_eq!(rows("SELECT a FROM (VALUES (1), (NULL)) AS t(a) ORDER BY a NULLS FIRST LIMIT 1").await, "{\"a\":null}");
+}
+
+#[tokio::test]
+async fn a_backslash_in_a_pattern_is_a_backslash() {
+    for (expression, expected) in [
+        (r"'a\b' LIKE 'a\b'", "true"),
+        (r"'a\b' LIKE '%\%'", "true"),
+        (r"'ab' LIKE 'a\b'", "false"),
+        (r"'a_b' LIKE 'a\_b'", "false"),
+        (r"'a_b' NOT LIKE 'a\_b' ESCAPE '\'", "false"),
+    ] {
+        assert_eq!(value(expression).await, expected, "{expression}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_a_condition_holds_for_are_counted() {
+    assert_eq!(rows("SELECT count_if(a > 1) AS n, count_if(NULL) AS z FROM (VALUES (1), (2), (3), (NULL)) AS t(a)").await, "{\"n\":2,\"z\":0}");
+    assert_eq!(
+        rows("SELECT account_id, count_if(state = 'Disabled') AS n FROM keys WHERE snapshot_date = '2026-11-20' GROUP BY account_id").await,
+        "{\"account_id\":\"111122223333\",\"n\":2}\n{\"account_id\":\"444455556666\",\"n\":1}"
+    );
+    assert_eq!(rows("SELECT count_if(a > 1) AS n FROM (VALUES (1)) AS t(a) WHERE a > 5").await, "{\"n\":0}");
 }
 
 #[tokio::test]
@@ -93,6 +148,8 @@ async fn wrong_arguments_are_told_before_the_query_runs() {
         ("SELECT date_add('fortnight', 1, current_date)", "\"fortnight\" is not a unit of time"),
         ("SELECT date_add('hour', 1, current_date)", "not a unit of a date"),
         ("SELECT contains('abc', 'b')", "use LIKE or strpos"),
+        ("SELECT concat('a', 1)", "concat takes two texts or more"),
+        ("SELECT split_part('a', ':', 0)", "the index must be 1 or more"),
         ("SELECT cardinality('abc')", "cardinality takes an array or a map"),
         ("SELECT a FROM keys CROSS JOIN UNNEST(aliases) AS t(a)", "UNNEST of a column"),
     ] {

@@ -1,6 +1,6 @@
 use kms_insights_query::VIEWS;
 
-use crate::fixture::{GHOST, engine, rows};
+use crate::fixture::{APP, BEFORE, DATA, GHOST, LATEST, SELECTION, account, engine, engine_over, key, rows, run, selected, write_rows};
 
 /// The rows of a view, whole; `pending_deletion` apart, whose days left are told from today.
 async fn whole(view: &str) -> String {
@@ -51,7 +51,46 @@ async fn pending_deletion() {
 #[tokio::test]
 async fn a_run_that_was_not_published_is_not_seen() {
     assert_eq!(rows(&format!("SELECT key_arn FROM keys WHERE key_id = '{GHOST}'")).await, "");
-    assert_eq!(rows("SELECT DISTINCT snapshot_date FROM keys").await, "{\"snapshot_date\":\"2026-08-20\"}\n{\"snapshot_date\":\"2026-11-20\"}");
+    assert_eq!(
+        rows("SELECT DISTINCT snapshot_date FROM keys").await,
+        "{\"snapshot_date\":\"2026-08-20\"}\n{\"snapshot_date\":\"2026-11-19\"}\n{\"snapshot_date\":\"2026-11-20\"}\n{\"snapshot_date\":\"2026-11-22\"}"
+    );
+}
+
+/// The number of rows of a query in a lake of its own.
+async fn count(folder: &tempfile::TempDir, sql: &str) -> usize {
+    let result = engine_over(folder.path()).await.unwrap().query(sql).await.unwrap();
+    result.collect().await.unwrap().iter().map(datafusion::arrow::array::RecordBatch::num_rows).sum()
+}
+
+#[tokio::test]
+async fn a_lake_of_selections_only_shows_the_latest_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for id in [BEFORE, LATEST] {
+        write_rows(folder.path(), id, &[selected(run(id, "complete"))]);
+    }
+    assert_eq!(count(&folder, &format!("SELECT 1 FROM latest_run WHERE run_id = '{LATEST}' AND scope = 'selection'")).await, 1);
+    write_rows(folder.path(), BEFORE, &[run(BEFORE, "complete")]);
+    assert_eq!(count(&folder, &format!("SELECT 1 FROM latest_run WHERE run_id = '{BEFORE}' AND scope = 'whole'")).await, 1);
+}
+
+#[tokio::test]
+async fn what_a_run_was_not_to_read_is_not_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut managed = key(BEFORE, APP, "eu-central-1", "88888888-0000-0000-0000-000000000000", "alias/aws/s3");
+    managed.manager = Some("AWS".to_owned());
+    let mut unknown = key(BEFORE, APP, "eu-central-1", "88888888-0000-0000-0000-000000000001", "alias/hidden");
+    unknown.manager = None;
+    let abroad = key(BEFORE, APP, "us-east-1", "88888888-0000-0000-0000-000000000002", "alias/abroad");
+    let elsewhere = key(BEFORE, DATA, "eu-central-1", "88888888-0000-0000-0000-000000000003", "alias/elsewhere");
+    let gone = key(BEFORE, APP, "eu-central-1", "88888888-0000-0000-0000-000000000004", "alias/gone");
+    write_rows(folder.path(), BEFORE, &[managed, unknown, abroad, elsewhere, gone]);
+    write_rows(folder.path(), BEFORE, &[selected(run(BEFORE, "complete"))]);
+    let later = kms_insights_lake::tables::runs::RunRow { customer_managed_only: true, ..selected(run(SELECTION, "complete")) };
+    write_rows(folder.path(), SELECTION, &[account(SELECTION, APP, "app", "complete", None)]);
+    write_rows(folder.path(), SELECTION, &[later]);
+    assert_eq!(count(&folder, "SELECT 1 FROM changes_since_previous WHERE change = 'not_read'").await, 4);
+    assert_eq!(count(&folder, "SELECT 1 FROM changes_since_previous WHERE change = 'gone' AND key_arn LIKE '%4'").await, 1);
 }
 
 #[tokio::test]
@@ -64,7 +103,7 @@ async fn files_of_other_days_are_not_opened_when_the_date_is_given() {
 async fn views_open_no_files_of_earlier_runs() {
     let plan = rows("EXPLAIN ANALYZE SELECT * FROM kms_keys_table").await;
     println!("{}", plan.replace("\\n", "\n"));
-    assert!(plan.contains("files_ranges_pruned_statistics=2 total → 1 matched"), "{plan}");
+    assert!(plan.contains("files_ranges_pruned_statistics=4 total → 1 matched"), "{plan}");
 }
 
 #[tokio::test]

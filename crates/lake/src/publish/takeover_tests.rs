@@ -1,0 +1,166 @@
+//! Two processes on one run: whatever they do to each other, what is published is one attempt's whole work.
+
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use object_store::{ObjectStoreExt, path::Path};
+
+use super::{
+    tests::{begin, finished, rows, stage},
+    *,
+};
+use crate::{
+    Lake, LakeError, sample,
+    tables::{self, keys::KeyRow, runs::RunRow},
+    watched_store::{Request, watched_lake},
+};
+
+/// Every data file of the run, as any engine sees them that does not know of attempts.
+async fn all_files(lake: &Lake, run: &RunId) -> Vec<Path> {
+    let mut files = Vec::new();
+    for table in tables::ALL.iter().filter(|table| table.name != "runs") {
+        files.extend(lake.files_of(table, run).await.unwrap().into_iter().map(|file| file.location));
+    }
+    files
+}
+
+fn is_of(generation: u32) -> impl Fn(&Path) -> bool {
+    move |path| path.filename().and_then(crate::file_generation) == Some(generation)
+}
+
+/// A lake of whose process something happens, once, right before the first request of this kind to an object of this table.
+fn interrupted_lake(
+    folder: &tempfile::TempDir,
+    kind: Request,
+    table: &'static str,
+    what: impl FnOnce() -> futures::future::BoxFuture<'static, ()> + Send + 'static,
+) -> Lake {
+    let what = Arc::new(Mutex::new(Some(what)));
+    watched_lake(folder, move |request, path| {
+        let happens = request == kind && path.as_ref().starts_with(table);
+        let what = if happens { what.lock().unwrap().take() } else { None };
+        async move {
+            if let Some(what) = what {
+                what().await;
+            }
+            Ok(())
+        }
+        .boxed()
+    })
+}
+
+#[tokio::test]
+async fn a_superseded_attempt_takes_its_files_back() {
+    let (folder, other) = sample::lake();
+    let run = sample::run_id(1);
+    // While the first process writes its first file, another one takes the run over and publishes it.
+    let lake = interrupted_lake(&folder, Request::Put, "accounts", {
+        let (other, run) = (other.clone(), run.clone());
+        move || {
+            async move {
+                let (writer, _) = StagingWriter::resume(&other, &run).await.unwrap();
+                publish(&other, &writer, finished()).await.unwrap();
+            }
+            .boxed()
+        }
+    });
+    // Of two accounts one lacks, so that the staging stays and both go on.
+    let writer = begin(&lake, &run, &[1, 2]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    let error = publish(&lake, &writer, finished()).await.unwrap_err();
+    assert!(matches!(error, LakeError::AlreadyPublished { .. }), "{error}");
+    let files = all_files(&other, &run).await;
+    assert!(files.len() == 7 && files.iter().all(is_of(2)), "{files:?}");
+    assert_eq!(rows::<KeyRow>(&other, &run).await.len(), 2);
+}
+
+#[tokio::test]
+async fn files_that_a_superseded_attempt_left_are_not_the_runs() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    begin(&lake, &run, &[1]).await;
+    let (writer, _) = StagingWriter::resume(&lake, &run).await.unwrap();
+    stage(&writer, sample::whole_account(1)).await;
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+    assert_eq!(summary.row.generation, 2);
+    let file = &lake.data_files(&tables::keys::TABLE, &run).await.unwrap()[0].location;
+    for left in [format!("{run}-g0001-0000.parquet"), format!("{run}-0000.parquet")] {
+        let path = lake.partition_path(&tables::keys::TABLE, &run).join(left);
+        lake.object_store().copy(file, &path).await.unwrap();
+    }
+    assert_eq!(lake.files_of(&tables::keys::TABLE, &run).await.unwrap().len(), 3);
+    assert_eq!(rows::<KeyRow>(&lake, &run).await.len(), 2);
+    assert_eq!(rows::<RunRow>(&lake, &run).await, [summary.row]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_is_not_written_over() {
+    let (folder, _) = sample::lake();
+    let run = sample::run_id(1);
+    let there = sample::same_lake(&folder);
+    let path = there.partition_path(&tables::keys::TABLE, &run).join(format!("{run}-g0001-0000.parquet"));
+    let lake = interrupted_lake(&folder, Request::Put, "keys", {
+        let (there, path) = (there.clone(), path.clone());
+        move || async move { drop(there.object_store().put(&path, b"another's".to_vec().into()).await.unwrap()) }.boxed()
+    });
+    let writer = begin(&lake, &run, &[1]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    assert!(publish(&lake, &writer, finished()).await.unwrap_err().to_string().contains("another process"));
+    assert_eq!(there.published_runs().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_row_that_comes_late_for_files_that_were_deleted_as_leftovers_publishes_nothing() {
+    let (folder, first) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&first, &run, &[1]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    // The first attempt has written its files and holds its row back.
+    let late_row = written(&first, &run, &writer).await;
+    let second = interrupted_lake(&folder, Request::Copy, "runs", {
+        let (first, run, late_row) = (first.clone(), run.clone(), late_row.clone());
+        move || {
+            async move {
+                let bytes = encode(std::slice::from_ref(&late_row)).unwrap();
+                assert!(first.put_new(&first.run_path(&run), bytes).await.unwrap());
+            }
+            .boxed()
+        }
+    });
+    let (writer, _) = StagingWriter::resume(&second, &run).await.unwrap();
+    let summary = publish(&second, &writer, finished()).await.unwrap();
+    assert_eq!((late_row.generation, summary.row.generation), (1, 2));
+    assert_eq!(first.published_runs().await.unwrap(), [summary.row]);
+    assert_eq!(rows::<KeyRow>(&first, &run).await.len(), 2);
+    assert!(all_files(&first, &run).await.iter().all(is_of(2)));
+}
+
+/// Writes the data files of an attempt, and returns the row that would publish it.
+async fn written(lake: &Lake, run: &RunId, writer: &StagingWriter) -> RunRow {
+    writer.finish().await.unwrap();
+    let staged = StagedRun::load(lake, run).await.unwrap();
+    let totals = Box::pin(write_tables(&Attempt::new(lake, writer), &staged, finished())).await.unwrap();
+    assert_eq!(all_files(lake, run).await.len(), 7);
+    totals.run_row(staged.info(), writer.generation(), finished())
+}
+
+#[tokio::test]
+async fn a_published_row_is_not_replaced_while_its_files_are_there() {
+    let (folder, first) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&first, &run, &[1, 2]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    let (second, _) = StagingWriter::resume(&sample::same_lake(&folder), &run).await.unwrap();
+    let row = written(&first, &run, &second).await;
+    // The first attempt, whose look at the claim was long ago, publishes before the second does.
+    for table in tables::ALL.iter().filter(|table| table.name != "runs") {
+        let file = first.files_of(table, &run).await.unwrap().remove(0).location;
+        first.object_store().copy(&file, &first.partition_path(table, &run).join(format!("{run}-g0001-0000.parquet"))).await.unwrap();
+    }
+    let earlier = RunRow { generation: 1, ..row.clone() };
+    assert!(first.put_new(&first.run_path(&run), encode(std::slice::from_ref(&earlier)).unwrap()).await.unwrap());
+    let error = Attempt::new(&first, &second).commit(&row).await.unwrap_err();
+    assert!(matches!(error, LakeError::AlreadyPublished { .. }), "{error}");
+    assert_eq!(first.published_runs().await.unwrap(), [earlier]);
+    assert!(all_files(&first, &run).await.iter().all(is_of(1)), "the one that lost takes its files back");
+}
