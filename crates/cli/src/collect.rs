@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 use kms_insights_collect::{
-    LastUsageBudget, Options, RetryPolicy, Stop,
+    Event, LastUsageBudget, Observer, Options, RetryPolicy, Stop,
     aws::{self, AwsCloud, MemberRole},
     plan::AccountSelection,
 };
@@ -14,7 +14,7 @@ use kms_insights_model::{AccountId, Region, RunId};
 use crate::{
     exit::{Exit, Trouble},
     lake::LakeArguments,
-    pipeline::{self, Resume},
+    pipeline::{self, EarlierRole, Job, Resume},
     progress::Style,
     settings::Settings,
     summary,
@@ -64,8 +64,8 @@ pub(crate) struct CollectArguments {
     /// How long the reading of one account may take, last usage apart
     #[arg(long, default_value = "4h", value_parser = duration, value_name = "DURATION")]
     account_deadline: Duration,
-    /// Go on with a run that was stopped or is partial, reading only what lacks; without a value, list such runs
-    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["accounts", "ou", "regions", "customer_managed_only"])]
+    /// Go on with a run that was stopped or is partial, reading only what lacks of what it was to read; without a value, list such runs
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     resume: Option<String>,
     /// Show no progress
     #[arg(long, short)]
@@ -116,7 +116,11 @@ impl CollectArguments {
             return Err(Trouble::usage(format_args!("--quota-share {quota_share}: must be more than 0 and at most 100000")));
         }
         Ok(Options {
-            selection: AccountSelection { accounts: accounts.into_iter().collect(), organizational_units: list(self.ou.as_ref(), settings.ou.as_ref()) },
+            selection: AccountSelection {
+                accounts: accounts.into_iter().collect(),
+                organizational_units: list(self.ou.as_ref(), settings.ou.as_ref()),
+                known: Vec::new(),
+            },
             regions: (!regions.is_empty()).then_some(regions),
             concurrency: self.concurrency.or(settings.concurrency).unwrap_or(const { NonZeroUsize::new(10).unwrap() }),
             customer_managed_only: self.customer_managed_only || settings.customer_managed_only.unwrap_or(false),
@@ -128,10 +132,12 @@ impl CollectArguments {
         })
     }
 
-    fn role(&self, settings: &Settings) -> MemberRole {
+    /// The role: as told now, else as the resumed run had it.
+    fn role(&self, settings: &Settings, resume: Option<&Resume>) -> MemberRole {
+        let earlier = resume.map(Resume::role).unwrap_or_default();
         MemberRole {
-            name: self.role_name.clone().or_else(|| settings.role_name.clone()).unwrap_or_else(|| DEFAULT_ROLE.to_owned()),
-            external_id: self.external_id.clone().or_else(|| settings.external_id.clone()),
+            name: self.role_name.clone().or_else(|| settings.role_name.clone()).or(earlier.name).unwrap_or_else(|| DEFAULT_ROLE.to_owned()),
+            external_id: self.external_id.clone().or_else(|| settings.external_id.clone()).or(earlier.external_id),
             session_name: "kms-insights".to_owned(),
             session_seconds: 3600,
         }
@@ -147,8 +153,7 @@ impl CollectArguments {
 }
 
 async fn staged_run(lake: &Lake, run: &RunId) -> Result<Resume, Trouble> {
-    let staged = lake.staged_runs().await.map_err(|error| crate::lake::trouble(&error))?;
-    let staged = staged.into_iter().find(|staged| staged.info.run_id == *run).ok_or_else(|| {
+    let staged = lake.staged_run(run).await.map_err(|error| crate::lake::trouble(&error))?.ok_or_else(|| {
         Trouble::usage(format_args!("--resume: the lake has no run {run} that could be resumed"))
             .next("`kms-insights collect --resume` without a value lists those it has")
     })?;
@@ -158,13 +163,13 @@ async fn staged_run(lake: &Lake, run: &RunId) -> Result<Resume, Trouble> {
 /// Collects, analyzes, publishes, and sums up.
 pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Result<Exit, Trouble> {
     let mut options = arguments.options(&settings)?;
-    let role = arguments.role(&settings);
     // What is wrong with the command line is told before anything is touched.
     let (lake, resume) = match arguments.wish()? {
         Wish::NewRun => (arguments.lake.open_or_create(&settings).await?, None),
         Wish::ListResumable => {
             let staged = arguments.lake.open(&settings).await?.staged_runs().await;
-            return Err(summary::resumable(&staged.map_err(|error| crate::lake::trouble(&error))?));
+            crate::terminal::print(&summary::resumable(&staged.map_err(|error| crate::lake::trouble(&error))?))?;
+            return Ok(Exit::Done);
         }
         Wish::Resume(run) => {
             let lake = arguments.lake.open(&settings).await?;
@@ -173,14 +178,19 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
             (lake, Some(resume))
         }
     };
+    let role = arguments.role(&settings, resume.as_ref());
     let config = aws::load_config(options.retry.attempt_timeout).await;
-    let cloud = Arc::new(AwsCloud::new(config, role, &tables::required_actions()));
-    let stop = Stop::default();
-    stop_on_signal(stop.clone());
     let json = arguments.format == SummaryFormat::Json;
     let observer = Style::fitting(json, arguments.quiet).observer();
-    let published = pipeline::collect_and_publish(cloud, options, &lake, resume, observer, stop).await?;
+    let stop = Stop::default();
+    stop_on_signal(stop.clone(), Arc::clone(&observer));
+    let job = Job { role: Some(EarlierRole { name: Some(role.name.clone()), external_id: role.external_id.clone() }), options, resume };
+    let cloud = Arc::new(AwsCloud::new(config, role, &tables::required_actions()));
+    let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
     summary::print(&published, &lake, arguments.format)?;
+    if let Some(warning) = summary::not_shown(&published, &lake).await {
+        eprintln!("{warning}");
+    }
     if !json {
         crate::terminal::print(&summary::next_commands(&published, &lake))?;
     }
@@ -188,11 +198,11 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
 }
 
 /// The first Ctrl-C (or SIGTERM) ends the run cleanly, a second one at once.
-fn stop_on_signal(stop: Stop) {
+fn stop_on_signal(stop: Stop, observer: Observer) {
     tokio::spawn(async move {
         signal().await;
         stop.stop();
-        eprintln!("stopping: what was read is kept; once more to end at once");
+        observer(Event::Stopping);
         signal().await;
         std::process::exit(130);
     });

@@ -7,7 +7,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use clap::Args;
 use kms_insights_collect::{
     LastUsageBudget, Options, RetryPolicy, Stop,
-    aws::{AwsCloud, MemberRole, http_client},
+    aws::{AwsCloud, MemberRole, direct_http_client},
     plan::AccountSelection,
 };
 use kms_insights_lake::{Lake, LakeLocation, tables};
@@ -17,7 +17,7 @@ use crate::{
     collect::{DEFAULT_ROLE, SummaryFormat},
     exit::{Exit, Trouble},
     lake::trouble,
-    pipeline,
+    pipeline::{self, Job},
     progress::Style,
     sandbox::ShapeArguments,
     summary,
@@ -45,7 +45,7 @@ pub(crate) struct DemoArguments {
 const ANSWERS: &[(&str, &str)] = &[
     (
         "Who outside the owning account can use our keys?",
-        "SELECT accountnumber, coalesce(alias, keyid) AS key, principal, action FROM kms_keys_table WHERE concern LIKE '%External account%' \
+        "SELECT accountnumber, coalesce(nullif(alias, ''), keyid) AS key, principal, action FROM kms_keys_table WHERE concern LIKE '%External account%' \
          ORDER BY accountnumber, key, principal LIMIT 8",
     ),
     (
@@ -70,6 +70,7 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     let lake = Lake::open_or_create(&LakeLocation::Local(folder), None).map_err(|error| trouble(&error))?;
     let behaviour = Behaviour { role_name: DEFAULT_ROLE.to_owned(), quotas: true, latency: Latency::fixed(Duration::from_millis(5)), ..Behaviour::default() };
     let organization = Organization::generate(arguments.shape.shape());
+    refuse_another_organization(&lake, organization.id()).await?;
     let sandbox = Sandbox::start(organization, behaviour, ("127.0.0.1", 0)).await.map_err(|error| Trouble::failed(format_args!("127.0.0.1: {error}")))?;
     eprintln!("A simulated organization answers at {}, with AWS's quotas; the collector is the real one.", sandbox.endpoint());
 
@@ -77,7 +78,8 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     let cloud = Arc::new(AwsCloud::new(config(&sandbox.endpoint()), role, &tables::required_actions()));
     let json = arguments.format == SummaryFormat::Json;
     let observer = Style::fitting(json, arguments.quiet).observer();
-    let published = pipeline::collect_and_publish(cloud, options(), &lake, None, observer, Stop::default()).await?;
+    let job = Job { options: options(), role: None, resume: None };
+    let published = pipeline::collect_and_publish(cloud, job, &lake, observer, Stop::default()).await?;
     sandbox.shutdown().await;
     summary::print(&published, &lake, arguments.format)?;
     #[cfg(feature = "sql")]
@@ -89,12 +91,22 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     Ok(Exit::Done)
 }
 
+/// A simulated snapshot must not become the latest of a real lake.
+async fn refuse_another_organization(lake: &Lake, id: &str) -> Result<(), Trouble> {
+    let runs = lake.published_runs().await.map_err(|error| trouble(&error))?;
+    match runs.iter().find(|run| run.organization_id.as_deref() != Some(id)) {
+        Some(run) => Err(Trouble::usage(format_args!("the lake {} holds a snapshot of another organization (run {})", lake.location(), run.run_id))
+            .next("name a folder of its own with --lake")),
+        None => Ok(()),
+    }
+}
+
 /// AWS settings that lead to the sandbox and nowhere else: nothing of the environment is looked at.
 fn config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASANDBOXMANAGEMENT", "sandbox", None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(http_client())
+        .http_client(direct_http_client())
         .endpoint_url(endpoint)
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))

@@ -11,6 +11,7 @@ mod progress;
 mod query;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod selection;
 pub mod settings;
 mod summary;
 mod terminal;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use kms_insights_collect::{
-    CollectError, KnownKey, Observer, Options, Prior, PriorAccount, Sink, SinkError, Stop,
+    CollectError, Event, KnownKey, Observer, Options, Prior, PriorAccount, Sink, SinkError, Stop,
     cloud::Cloud,
     plan::{Plan, PlanError},
 };
@@ -15,7 +15,7 @@ use kms_insights_lake::{
 use kms_insights_model::{AccountId, ErrorCode, Failure, RunId, StagedRecord};
 use tokio::sync::OnceCell;
 
-use crate::{exit::Trouble, lake::trouble};
+use crate::{exit::Trouble, lake::trouble, selection, summary::resume_command};
 
 /// A run that is gone on with.
 #[derive(Clone, Debug)]
@@ -26,12 +26,38 @@ pub(crate) enum Resume {
     Published(RunInfo),
 }
 
+/// What is remembered of the role with a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EarlierRole {
+    /// Its name.
+    pub(crate) name: Option<String>,
+    /// The external id.
+    pub(crate) external_id: Option<String>,
+}
+
+const ROLE_NAME: &str = "role_name";
+const EXTERNAL_ID: &str = "external_id";
+
 impl Resume {
     const fn info(&self) -> &RunInfo {
         match self {
             Self::Unpublished(info) | Self::Published(info) => info,
         }
     }
+
+    /// The role that the earlier attempt used.
+    pub(crate) fn role(&self) -> EarlierRole {
+        let text = |name: &str| self.info().settings.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+        EarlierRole { name: text(ROLE_NAME), external_id: text(EXTERNAL_ID) }
+    }
+}
+
+/// What is to be done.
+pub(crate) struct Job {
+    pub(crate) options: Options,
+    /// Remembered with the run, so that resuming it needs no flags.
+    pub(crate) role: Option<EarlierRole>,
+    pub(crate) resume: Option<Resume>,
 }
 
 /// A resumed run reads what the first attempt was to read.
@@ -39,6 +65,7 @@ pub(crate) fn take_over(options: &mut Options, resume: &Resume) {
     let info = resume.info();
     options.selection.accounts = info.accounts.iter().map(|account| account.id).collect();
     options.selection.organizational_units = Vec::new();
+    options.selection.known.clone_from(&info.accounts);
     options.regions.clone_from(&info.regions);
     options.customer_managed_only = info.customer_managed_only;
 }
@@ -82,20 +109,13 @@ impl Prior for Staging {
 }
 
 /// Collects what `options` ask for and publishes it as one run.
-pub(crate) async fn collect_and_publish<C: Cloud>(
-    cloud: Arc<C>,
-    options: Options,
-    lake: &Lake,
-    resume: Option<Resume>,
-    observer: Observer,
-    stop: Stop,
-) -> Result<PublishedRun, Trouble> {
+pub(crate) async fn collect_and_publish<C: Cloud>(cloud: Arc<C>, job: Job, lake: &Lake, observer: Observer, stop: Stop) -> Result<PublishedRun, Trouble> {
+    let options = job.options.clone();
     let staging = Arc::new(Staging::default());
     let planned = {
         let staging = Arc::clone(&staging);
-        let (regions, customer_managed_only) = (options.regions.clone(), options.customer_managed_only);
         async move |plan: Plan| {
-            let (writer, earlier) = begin(lake, resume, plan, regions, customer_managed_only).await?;
+            let (writer, earlier) = begin(lake, job, plan).await?;
             // Both cells are empty: the plan is told once.
             let _ = staging.writer.set(writer);
             if let Some(earlier) = earlier {
@@ -104,30 +124,36 @@ pub(crate) async fn collect_and_publish<C: Cloud>(
             Ok::<_, SinkError>(())
         }
     };
-    let outcome = kms_insights_collect::collect(cloud, options, Arc::clone(&staging), Arc::clone(&staging), observer, stop, planned).await;
+    let outcome = kms_insights_collect::collect(cloud, options, Arc::clone(&staging), Arc::clone(&staging), Arc::clone(&observer), stop.clone(), planned).await;
     // What was read is stored even where the run failed.
     if let Some(writer) = staging.writer.get() {
         writer.finish().await.map_err(|error| trouble(&error))?;
     }
     let run = staging.writer.get().map(|writer| writer.run_id().clone());
-    let outcome = outcome.map_err(|error| collect_trouble(&error, run.as_ref()))?;
+    let outcome = outcome.map_err(|error| collect_trouble(&error, lake, run.as_ref()))?;
     let Some(writer) = staging.writer.get() else { return Err(Trouble::failed("the run ended before it began")) };
     let run = writer.run_id();
-    if outcome.interrupted {
+    if outcome.interrupted || stop.is_stopped() {
         return Err(Trouble::failed(format_args!("the run {run} was stopped; nothing was published, and what was read is kept"))
-            .next(format_args!("go on with `kms-insights collect --lake {} --resume {run}`", lake.location())));
+            .next(format_args!("go on with `{}`", resume_command(lake, run))));
     }
+    observer(Event::Publishing);
     publish(lake, writer, chrono::Utc::now()).await.map_err(|error| publish_trouble(&error, lake, run))
 }
 
-async fn begin(
-    lake: &Lake,
-    resume: Option<Resume>,
-    plan: Plan,
-    regions: Option<Vec<kms_insights_model::Region>>,
-    customer_managed_only: bool,
-) -> Result<(StagingWriter, Option<StagedRun>), LakeError> {
-    let started_at = chrono::Utc::now();
+async fn begin(lake: &Lake, job: Job, plan: Plan) -> Result<(StagingWriter, Option<StagedRun>), LakeError> {
+    let Job { options, role, resume } = job;
+    // A snapshot belongs to the day on which its facts were read: the run that completes another belongs to that one's day.
+    let started_at = match &resume {
+        Some(Resume::Published(earlier)) => earlier.started_at,
+        _ => chrono::Utc::now(),
+    };
+    let mut settings = serde_json::Map::new();
+    if let Some(EarlierRole { name, external_id }) = role {
+        settings.extend([(ROLE_NAME.to_owned(), name.into()), (EXTERNAL_ID.to_owned(), external_id.into())]);
+    }
+    // A resumed run names every account of the first: what that one was limited to, it alone knows.
+    let selection = resume.as_ref().map_or_else(|| selection::in_words(&options), |resume| resume.info().selection.clone());
     let info = RunInfo {
         run_id: RunId::new(started_at, rand::random()),
         started_at,
@@ -135,13 +161,15 @@ async fn begin(
         organization_id: plan.organization,
         accounts: plan.accounts.into_iter().map(|planned| planned.account).collect(),
         organization_accounts: plan.organization_accounts,
-        regions,
-        customer_managed_only,
+        organization_failures: plan.failures,
+        regions: options.regions,
+        selection,
+        customer_managed_only: options.customer_managed_only,
         resumed_from: match &resume {
             Some(Resume::Published(earlier)) => Some(earlier.run_id.clone()),
             _ => None,
         },
-        settings: serde_json::Map::new(),
+        settings,
     };
     match resume {
         None => Ok((StagingWriter::begin(lake, &info).await?, None)),
@@ -156,7 +184,7 @@ async fn begin(
     }
 }
 
-fn collect_trouble(error: &CollectError, run: Option<&RunId>) -> Trouble {
+fn collect_trouble(error: &CollectError, lake: &Lake, run: Option<&RunId>) -> Trouble {
     let next = match error {
         CollectError::Plan(PlanError::Accounts(failure)) if failure.code == ErrorCode::AccessDenied => {
             "run it from the management account or a delegated administrator account, or name accounts with --accounts".to_owned()
@@ -165,7 +193,7 @@ fn collect_trouble(error: &CollectError, run: Option<&RunId>) -> Trouble {
         CollectError::Plan(PlanError::UnknownUnit(_)) => "name it by its id (ou-…) or its path from the root (/Workloads/Prod)".to_owned(),
         CollectError::Plan(PlanError::NothingSelected) => "check --accounts and --ou".to_owned(),
         CollectError::Sink(_) | CollectError::Task(_) => match run {
-            Some(run) => format!("mend the cause, then go on with `kms-insights collect --resume {run}`"),
+            Some(run) => format!("mend the cause, then go on with `{}`", resume_command(lake, run)),
             None => "mend the cause and start again".to_owned(),
         },
     };
@@ -180,7 +208,11 @@ fn collect_trouble(error: &CollectError, run: Option<&RunId>) -> Trouble {
 fn first_step(failure: &Failure) -> String {
     match failure.code {
         ErrorCode::Connection | ErrorCode::Timeout => match std::env::var("AWS_ENDPOINT_URL") {
-            Ok(endpoint) => format!("check that AWS_ENDPOINT_URL, {endpoint}, is where AWS or its stand-in answers"),
+            Ok(endpoint) => {
+                // A password in it is nobody's business.
+                let shown = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, rest)| rest.rsplit_once('@').map_or(rest, |(_, host)| host));
+                format!("check that AWS_ENDPOINT_URL, {shown}, is where AWS or its stand-in answers")
+            }
             Err(_) => "check the network, and HTTPS_PROXY where there is a proxy".to_owned(),
         },
         code if code.is_retryable() => "try again later".to_owned(),
@@ -189,5 +221,5 @@ fn first_step(failure: &Failure) -> String {
 }
 
 fn publish_trouble(error: &LakeError, lake: &Lake, run: &RunId) -> Trouble {
-    trouble(error).next(format_args!("nothing is lost: publish it with `kms-insights collect --lake {} --resume {run}`", lake.location()))
+    trouble(error).next(format_args!("nothing is lost: publish it with `{}`", resume_command(lake, run)))
 }

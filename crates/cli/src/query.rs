@@ -9,7 +9,7 @@ use clap::Args;
 use kms_insights_lake::Lake;
 use kms_insights_query::{
     Engine, EngineOptions, QueryError, QueryResult, RelationKind,
-    output::{self, Format, TableLayout},
+    output::{self, Format, TableLayout, TerminalWriter},
 };
 
 use crate::{
@@ -76,7 +76,10 @@ pub(crate) async fn open(lake: &Lake, memory_mib: usize) -> Result<Engine, Troub
 
 /// Rows on stdout, as wide as the terminal is. A reader that went away, such as `head`, is no failure.
 pub(crate) async fn write_stdout(result: QueryResult, format: Format) -> Result<(), Trouble> {
-    let mut out = BufWriter::new(std::io::stdout());
+    // A table is printable already; the other formats are made for files and pipes, where values stay as they are.
+    let stdout = std::io::stdout();
+    let shown = stdout.is_terminal() && format != Format::Table;
+    let mut out: Box<dyn Write + Send> = if shown { Box::new(TerminalWriter::new(BufWriter::new(stdout))) } else { Box::new(BufWriter::new(stdout)) };
     let layout = TableLayout { terminal_width: terminal_width(), ..TableLayout::default() };
     let written = output::write(result, format, layout, &mut out).await;
     match written.and_then(|_| out.flush().map_err(QueryError::from)) {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use kms_insights_lake::{Lake, publish::PublishedRun, staging::StagedRunSummary};
-use kms_insights_model::{AccountOutcome, RunStatus};
+use kms_insights_lake::{Lake, publish::PublishedRun, staging::StagedRunEntry};
+use kms_insights_model::{AccountOutcome, RunId, RunStatus};
 use serde_json::json;
 
 use crate::{
@@ -12,14 +12,32 @@ use crate::{
     terminal::{counted, grouped, printable, program, quoted},
 };
 
+/// The command that goes on with a run. The role is remembered with the run; the S3 options are not.
+pub(crate) fn resume_command(lake: &Lake, run: &RunId) -> String {
+    format!("{} collect --lake {} --resume {run}", program(), quoted(&lake.location().to_string()))
+}
+
 /// What to do with a lake that was just written.
 pub(crate) fn next_commands(run: &PublishedRun, lake: &Lake) -> String {
     let (program, place) = (program(), quoted(&lake.location().to_string()));
     let ask = format!("Ask it: {program} query --lake {place} --view key_overview\n");
     match run.status {
         RunStatus::Complete => ask,
-        RunStatus::Partial => format!("{ask}Read what lacks: {program} collect --lake {place} --resume {}\n", run.run_id),
+        RunStatus::Partial => format!("{ask}Read what lacks: {}\n", resume_command(lake, &run.run_id)),
     }
+}
+
+/// What a person must know who reads only some accounts or Regions into a lake whose views show a whole run: they go on showing that one.
+pub(crate) async fn not_shown(run: &PublishedRun, lake: &Lake) -> Option<String> {
+    let selection = run.row.selection.as_deref()?;
+    // The run is published: that the lake cannot be read now is no matter of this run.
+    let shown = lake.latest_published().await.ok().flatten().filter(|shown| shown.run_id != run.row.run_id)?;
+    Some(format!(
+        "warning: this run is limited to {}; the views go on showing {}, the latest run of everything\n   next: ask the tables for it with WHERE run_id = '{}', or collect without a selection",
+        printable(selection),
+        shown.run_id,
+        run.run_id
+    ))
 }
 
 /// How many accounts and findings a person is shown; the tables hold the rest.
@@ -122,6 +140,8 @@ fn json(run: &PublishedRun, lake: &str) -> serde_json::Value {
         "started_at": row.started_at,
         "finished_at": row.finished_at,
         "organization_id": row.organization_id,
+        "scope": row.scope,
+        "selection": row.selection,
         "resumed_from": row.resumed_from,
         "accounts": {
             "planned": row.accounts_planned,
@@ -143,15 +163,17 @@ fn json(run: &PublishedRun, lake: &str) -> serde_json::Value {
     })
 }
 
-/// The runs that `--resume` takes, as the answer to `--resume` without a value.
-pub(crate) fn resumable(staged: &[StagedRunSummary]) -> Trouble {
+/// The runs that `--resume` takes, a line each, and those that can no longer be resumed.
+pub(crate) fn resumable(staged: &[StagedRunEntry]) -> String {
     if staged.is_empty() {
-        return Trouble::usage("--resume: the lake has no run that could be resumed").next("start a new one: `kms-insights collect` without --resume");
+        return "The lake has no run that could be resumed.\n".to_owned();
     }
-    let mut text = "--resume: name the run to go on with:".to_owned();
-    for run in staged {
-        let state = if run.published { "published as partial" } else { "stopped before it was published" };
-        let _ = write!(text, "\n  {}  {}, {state}", run.info.run_id, counted(run.info.accounts.len() as u64, "account"));
-    }
-    Trouble::usage(text)
+    let line = |entry: &StagedRunEntry| match entry {
+        StagedRunEntry::Sound(run) => {
+            let state = if run.published { "published as partial" } else { "stopped before it was published" };
+            format!("{}  {}, {state}\n", run.info.run_id, counted(run.info.accounts.len() as u64, "account"))
+        }
+        StagedRunEntry::Damaged { run_id, reason } => format!("{run_id}  damaged: {}\n", printable(reason)),
+    };
+    staged.iter().map(line).collect()
 }

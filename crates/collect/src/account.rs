@@ -5,18 +5,19 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use kms_insights_model::{Account, AccountRecord, ApiAction, Fact, Failure, Partition, Region, StagedRecord};
-use tokio::{task::JoinSet, time::Instant};
+use kms_insights_model::{Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, Failure, KeyId, Partition, Region, StagedRecord, UnitRecord};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use crate::{
-    Event, Observer, Options, PriorAccount, Sink, SinkError,
+    Event, KnownKey, LastUsageBudget, Observer, Options, Prior, PriorAccount, Sink, SinkError,
     call::{Requests, Until},
     cloud::{Cloud, Session},
-    last_usage::{UsageReading, usage_queue},
+    last_usage::{UsageQueue, UsageReading, usage_queue},
     pages,
     plan::Way,
     quota::Bucket,
-    region::RegionReading,
+    region::{self, Listing, RegionReading},
+    turn::{Purpose, Turns},
 };
 
 /// What the readings of all accounts share.
@@ -27,6 +28,9 @@ pub(crate) struct AccountReading<C, S> {
     pub(crate) options: Arc<Options>,
     pub(crate) observer: Observer,
     pub(crate) partition: Partition,
+    pub(crate) turns: Turns,
+    /// How many accounts may be open: what is known of an open account is in memory, and so are its sessions and clients.
+    pub(crate) may_be_open: Semaphore,
     /// Paces `sts:AssumeRole`, which counts against the caller's account whatever account the role is in.
     pub(crate) assume_role: Bucket,
     /// Keys of the whole run whose last usage is still to come.
@@ -36,30 +40,83 @@ pub(crate) struct AccountReading<C, S> {
 /// The last usages of an account that are still being read.
 pub(crate) type Tails = JoinSet<Result<(), SinkError>>;
 
+/// An account that is open: its Regions are known, and their keys listed.
+struct Open<K> {
+    regions: Vec<Region>,
+    region_listing: Option<Failure>,
+    /// The Regions that have keys; those without are done.
+    units: Vec<OpenUnit<K>>,
+    empty: Vec<(Region, Option<Failure>)>,
+}
+
+/// One of its Regions.
+struct OpenUnit<K> {
+    region: Region,
+    kms: Arc<K>,
+    /// `None` where all keys are queued already.
+    usage: Option<UsageQueue>,
+    known: HashMap<KeyId, KnownKey>,
+    record: Option<UnitRecord>,
+    listing: Listing,
+}
+
 impl<C: Cloud, S: Sink> AccountReading<C, S> {
-    /// Reads an account up to its last usages, which go on in the returned tasks. `ou_path` is awaited last: the tree of the organization is walked meanwhile.
-    pub(crate) async fn read(&self, account: Account, way: Way, ou_path: impl Future<Output = Fact<String>>, prior: PriorAccount) -> Result<Tails, SinkError> {
+    /// Reads an account up to its last usages, which go on in the returned tasks: in one turn it is opened and its keys are listed, in another they are read.
+    pub(crate) async fn read(
+        &self,
+        place: usize,
+        account: Account,
+        way: Way,
+        prior: &impl Prior,
+        ou_path: impl Future<Output = Fact<String>>,
+    ) -> Result<Tails, SinkError> {
         let id = account.id;
         let mut tails = Tails::new();
+        // The semaphore is never closed.
+        let _open = self.may_be_open.acquire().await;
+        let mut turn = self.turns.next(Purpose::Open, place).await;
+        let prior = prior.account(id).await?;
         if prior.is_complete() {
+            (self.observer)(Event::AccountStarted { account: id, name: account.name });
+            (self.observer)(Event::AccountFinished { account: id, keys: prior.keys.values().map(|keys| keys.len() as u64).sum(), failure: None });
             return Ok(tails);
         }
+        // What is kept of an earlier attempt is kept for as few accounts at once as can be.
+        let in_one_turn = !prior.keys.is_empty();
+        let opened = match self.session(&account, &way).await {
+            Err(failure) => Err(failure),
+            Ok(session) => Ok(self.open(&account, &session, prior, &mut tails).await?),
+        };
+        if let Ok(open) = opened.as_ref()
+            && !in_one_turn
+        {
+            let largest = open.units.iter().map(|unit| unit.listing.keys.len()).max().unwrap_or_default();
+            drop(turn);
+            turn = self.turns.next(Purpose::Read(largest), place).await;
+        }
         (self.observer)(Event::AccountStarted { account: id, name: account.name.clone() });
-        let (access, regions, region_listing, keys) = match self.session(&account, &way).await {
+        let (access, regions, region_listing, keys) = match opened {
             Err(failure) => (Fact::lacking(failure), Vec::new(), None, 0),
-            Ok(session) => {
-                let until = Until::deadline(self.options.account_deadline.and_then(|limit| Instant::now().checked_add(limit)));
-                let (regions, region_listing) = self.regions(&session, until, prior.record.as_ref()).await;
+            Ok(Open { regions, region_listing, units, empty }) => {
                 (self.observer)(Event::RegionsListed { account: id, regions: regions.len() });
-                let keys = self.read_regions(&account, &session, &regions, until, prior, &mut tails).await?;
+                for (region, failure) in empty {
+                    (self.observer)(Event::RegionFinished { account: id, region, failure });
+                }
+                let keys = self.read_units(id, units).await?;
                 (Fact::Observed(()), regions, region_listing, keys)
             }
         };
+        drop(turn);
         (self.observer)(Event::AccountFinished { account: id, keys, failure: access.failure().cloned() });
+        // The tree of the organization is walked meanwhile, at a pace of its own.
         let account = Account { ou_path: ou_path.await, ..account };
         let record = AccountRecord { account, skipped: None, access, regions, region_listing };
         self.sink.record(StagedRecord::Account(Box::new(record))).await?;
         Ok(tails)
+    }
+
+    fn until(&self) -> Until {
+        Until::deadline(self.options.account_deadline.and_then(|limit| Instant::now().checked_add(limit)))
     }
 
     async fn session(&self, account: &Account, way: &Way) -> Result<C::Session, Failure> {
@@ -67,6 +124,66 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             Way::OwnCredentials => Ok(self.cloud.own_session()),
             Way::AssumeRole => self.requests.call(&self.assume_role, Until::always(), || self.cloud.assume_role(account.id)).await,
         }
+    }
+
+    /// Lists the Regions and in each of them, at the same time, the keys; sets the reading of last usages going. A Region without keys, as most are, is done with this.
+    async fn open(
+        &self,
+        account: &Account,
+        session: &C::Session,
+        mut prior: PriorAccount,
+        tails: &mut Tails,
+    ) -> Result<Open<<C::Session as Session>::Kms>, SinkError> {
+        let until = self.until();
+        let (regions, region_listing) = self.regions(session, until, prior.record.as_ref()).await;
+        let distinct: HashSet<&Region> = regions.iter().collect();
+        let mut opening = Vec::with_capacity(distinct.len());
+        for region in distinct {
+            let kms = Arc::new(session.kms(region));
+            let (known, record) = (prior.keys.remove(region).unwrap_or_default(), prior.units.remove(region));
+            let usages = prior.usages.remove(region).unwrap_or_default();
+            opening.push(async move {
+                let listing = region::list(kms.as_ref(), &self.requests, self.options.quota_share, until, record.as_ref()).await;
+                (region, kms, known, record, usages, listing)
+            });
+        }
+        let (mut units, mut empty) = (Vec::new(), Vec::new());
+        for (region, kms, known, record, usages, listing) in futures::future::join_all(opening).await {
+            if listing.keys.is_empty() && known.is_empty() {
+                empty.push((region.clone(), listing.failure.clone()));
+                self.sink.record(StagedRecord::Unit(Box::new(listing.unit_without_keys(account.id, region.clone())))).await?;
+                continue;
+            }
+            let (usage, queued) = usage_queue(Arc::clone(&self.usages_waiting));
+            let tail = UsageReading {
+                account: account.id,
+                region: region.clone(),
+                kms: Arc::clone(&kms),
+                requests: self.requests.clone(),
+                sink: Arc::clone(&self.sink),
+                observer: Arc::clone(&self.observer),
+                budget: self.options.last_usage,
+                quota_share: self.options.quota_share,
+                waiting: Arc::clone(&self.usages_waiting),
+                prior: usages,
+            };
+            tails.spawn(tail.read(queued));
+            let usage = self.usage_after(usage, &listing, &known);
+            units.push(OpenUnit { region: region.clone(), kms, usage, known, record, listing });
+        }
+        Ok(Open { regions, region_listing, units, empty })
+    }
+
+    /// Where nothing is to be gained by waiting until the keys are read, their last usages begin now: at five a second they are what a run waits for. Under a budget the
+    /// customer managed keys are to go first, and which these are is not known before.
+    fn usage_after(&self, usage: UsageQueue, listing: &Listing, known: &HashMap<KeyId, KnownKey>) -> Option<UsageQueue> {
+        if self.options.last_usage != LastUsageBudget::Unlimited || self.options.customer_managed_only {
+            return Some(usage);
+        }
+        for key in known.keys().chain(listing.keys.iter().filter(|key| !known.contains_key(key))) {
+            usage.push(key.clone(), false);
+        }
+        None
     }
 
     /// The Regions to read, and why they are not the account's own list where they are not.
@@ -78,7 +195,13 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             return (earlier.regions.clone(), None);
         }
         let bucket = Bucket::new(ApiAction::AccountListRegions, self.options.quota_share);
-        match pages::all(&self.requests, &bucket, until, |token| session.regions(token)).await {
+        let listed = pages::all(&self.requests, &bucket, until, |token| session.regions(token)).await;
+        let listed = listed.and_then(|regions| {
+            // Every account has Regions.
+            let nothing = || Failure::new(ApiAction::AccountListRegions, ErrorCode::InvalidResponse, "the list of enabled Regions is empty");
+            if regions.is_empty() { Err(nothing()) } else { Ok(regions) }
+        });
+        match listed {
             Ok(mut regions) => {
                 regions.sort();
                 regions.dedup();
@@ -89,50 +212,23 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         }
     }
 
-    async fn read_regions(
-        &self,
-        account: &Account,
-        session: &C::Session,
-        regions: &[Region],
-        until: Until,
-        mut prior: PriorAccount,
-        tails: &mut Tails,
-    ) -> Result<u64, SinkError> {
-        let mut known: HashMap<Region, _> = std::mem::take(&mut prior.keys);
-        let mut readings = Vec::with_capacity(regions.len());
-        let distinct: HashSet<&Region> = regions.iter().collect();
-        for region in distinct {
-            let kms = Arc::new(session.kms(region));
-            let (usage, queued) = usage_queue(Arc::clone(&self.usages_waiting));
-            let tail = UsageReading {
-                account: account.id,
-                kms: session.kms(region),
-                requests: self.requests.clone(),
-                sink: Arc::clone(&self.sink),
-                observer: Arc::clone(&self.observer),
-                budget: self.options.last_usage,
-                quota_share: self.options.quota_share,
-                waiting: Arc::clone(&self.usages_waiting),
-                prior: prior.usages.remove(region).unwrap_or_default(),
+    async fn read_units(&self, account: AccountId, units: Vec<OpenUnit<<C::Session as Session>::Kms>>) -> Result<u64, SinkError> {
+        let until = self.until();
+        let readings = units.into_iter().map(|unit| async move {
+            let OpenUnit { region, kms, usage, known, record, listing } = unit;
+            let reading = RegionReading {
+                account,
+                region,
+                kms: kms.as_ref(),
+                requests: &self.requests,
+                options: &self.options,
+                sink: self.sink.as_ref(),
+                observer: &self.observer,
+                until,
+                usage,
             };
-            tails.spawn(tail.read(queued));
-            let known = known.remove(region).unwrap_or_default();
-            let unit = prior.units.remove(region);
-            readings.push(async move {
-                let reading = RegionReading {
-                    account: account.id,
-                    region: region.clone(),
-                    kms: kms.as_ref(),
-                    requests: &self.requests,
-                    options: &self.options,
-                    sink: self.sink.as_ref(),
-                    observer: &self.observer,
-                    until,
-                    usage,
-                };
-                reading.read(known, unit).await
-            });
-        }
+            reading.read(listing, known, record).await
+        });
         Ok(futures::future::try_join_all(readings).await?.into_iter().sum())
     }
 }

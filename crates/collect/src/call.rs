@@ -130,6 +130,9 @@ impl Requests {
             let answer = {
                 // The semaphore is never closed.
                 let _permit = self.under_way.acquire().await;
+                while let Err(at) = bucket.depart(Instant::now()) {
+                    sleep_until(at).await;
+                }
                 timeout(self.retry.attempt_timeout, request()).await
             };
             let (code, message) = match answer {
@@ -247,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_operation_that_always_fails_is_not_insisted_upon() {
+    async fn an_operation_that_never_answered_is_not_insisted_upon() {
         let bucket = Bucket::new(ApiAction::KmsGetKeyLastUsage, 1.0);
         let asked = AtomicU32::new(0);
         let requests = requests(&Stop::default());
@@ -261,6 +264,24 @@ mod tests {
             assert_eq!(result.unwrap_err().code, ErrorCode::ServiceError);
         }
         assert_eq!(asked.into_inner(), 3 * 5 + 7, "three keys with all retries, then one attempt each");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operation_that_answered_once_is_worth_every_retry() {
+        let bucket = Bucket::new(ApiAction::KmsGetKeyPolicy, 1.0);
+        let requests = requests(&Stop::default());
+        requests.call(&bucket, Until::always(), || async { Ok(()) }).await.unwrap();
+        let asked = AtomicU32::new(0);
+        for _ in 0..10 {
+            let result: Result<(), Failure> = requests
+                .call(&bucket, Until::always(), || async {
+                    asked.fetch_add(1, Ordering::Relaxed);
+                    Err(error(ErrorCode::ServiceError))
+                })
+                .await;
+            assert_eq!(result.unwrap_err().code, ErrorCode::ServiceError);
+        }
+        assert_eq!(asked.into_inner(), 10 * 5);
     }
 
     #[tokio::test(start_paused = true)]

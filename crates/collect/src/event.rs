@@ -82,6 +82,8 @@ pub enum Event {
     },
     /// Somebody asked the run to stop.
     Stopping,
+    /// All is read: the snapshot is being written.
+    Publishing,
 }
 
 /// Takes events as they happen. It is called from the reading tasks and must not block.

@@ -72,11 +72,18 @@ impl<K: KmsReader> KeyReading<'_, K> {
     /// Every fact of the key, taking over from `prior` what does not lack. `None` for an AWS managed key that the run leaves out.
     pub(crate) async fn read(&self, arn: KeyArn, aliases: impl Future<Output = Fact<Vec<Alias>>>, prior: Option<KeyFacts>) -> Option<KeyFacts> {
         let key = arn.key_id();
-        let known = prior.map(|facts| (facts.metadata, facts.policy, facts.ram_policy, facts.grants, facts.tags, facts.rotation, facts.rotations));
-        let (metadata, policy, ram_policy, grants, tags, rotation, rotations) = match known {
-            Some((metadata, policy, ram_policy, grants, tags, rotation, rotations)) => {
-                (Some(metadata), Some(policy), Some(ram_policy), Some(grants), Some(tags), Some(rotation), Some(rotations))
-            }
+        // What is taken over was seen then, and a key is no fresher than the oldest of its facts.
+        let observed_at = prior.as_ref().map_or_else(chrono::Utc::now, |facts| facts.observed_at);
+        let (metadata, policy, ram_policy, grants, tags, rotation, rotations) = match prior {
+            Some(facts) => (
+                Some(facts.metadata),
+                Some(facts.policy),
+                Some(facts.ram_policy),
+                Some(facts.grants),
+                Some(facts.tags),
+                Some(facts.rotation),
+                Some(facts.rotations),
+            ),
             None => (None, None, None, None, None, None, None),
         };
         let metadata = if self.customer_managed_only {
@@ -96,7 +103,7 @@ impl<K: KmsReader> KeyReading<'_, K> {
             aliases,
         );
         Some(KeyFacts {
-            observed_at: chrono::Utc::now(),
+            observed_at,
             metadata: kind.metadata,
             aliases,
             policy,
@@ -137,7 +144,7 @@ impl<K: KmsReader> KeyReading<'_, K> {
     ) -> KindFacts {
         let metadata = unless_known(metadata, self.metadata(key)).await;
         let kind = metadata.observed();
-        let may_rotate = kind.is_none_or(KeyMetadata::has_rotation_status);
+        let may_rotate = kind.is_none_or(KeyMetadata::may_have_rotation_status);
         let may_be_shared = kind.is_none_or(|kind| !kind.is_aws_managed());
         let (ram_policy, rotation, rotations) = futures::join!(
             unless_known(ram_policy, async {

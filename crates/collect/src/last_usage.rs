@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::StreamExt;
-use kms_insights_model::{AccountId, ApiAction, Fact, KeyArn, KeyId, KeyUsage, LastUsage, StagedRecord};
+use kms_insights_model::{AccountId, ApiAction, Fact, KeyArn, KeyId, KeyUsage, LastUsage, Region, StagedRecord};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::Instant,
@@ -22,19 +22,19 @@ use crate::{
     quota::Bucket,
 };
 
-/// Where the reading of keys leaves those whose last usage is to be read: customer managed keys go first, for they cost money and can be deleted.
+/// Where the keys of one Region are left whose last usage is to be read: customer managed keys go first, for they cost money and can be deleted.
 #[derive(Clone, Debug)]
 pub(crate) struct UsageQueue {
-    customer_managed: UnboundedSender<KeyArn>,
-    others: UnboundedSender<KeyArn>,
+    customer_managed: UnboundedSender<KeyId>,
+    others: UnboundedSender<KeyId>,
     waiting: Arc<AtomicU64>,
 }
 
 /// The other end of a [`UsageQueue`].
 #[derive(Debug)]
 pub(crate) struct QueuedKeys {
-    customer_managed: UnboundedReceiver<KeyArn>,
-    others: UnboundedReceiver<KeyArn>,
+    customer_managed: UnboundedReceiver<KeyId>,
+    others: UnboundedReceiver<KeyId>,
 }
 
 /// A queue; `waiting` counts the keys of the whole run whose last usage is still to come.
@@ -45,7 +45,7 @@ pub(crate) fn usage_queue(waiting: Arc<AtomicU64>) -> (UsageQueue, QueuedKeys) {
 }
 
 impl UsageQueue {
-    pub(crate) fn push(&self, key: KeyArn, aws_managed: bool) {
+    pub(crate) fn push(&self, key: KeyId, aws_managed: bool) {
         let sent = if aws_managed { self.others.send(key) } else { self.customer_managed.send(key) };
         // The receiver is gone only when storing failed and the run is ending.
         if sent.is_ok() {
@@ -55,7 +55,7 @@ impl UsageQueue {
 }
 
 impl QueuedKeys {
-    async fn next(&mut self) -> Option<KeyArn> {
+    async fn next(&mut self) -> Option<KeyId> {
         tokio::select! {
             biased;
             Some(key) = self.customer_managed.recv() => Some(key),
@@ -68,7 +68,8 @@ impl QueuedKeys {
 /// Reads the last usages of one account and Region until the queue is closed and empty.
 pub(crate) struct UsageReading<K, S> {
     pub(crate) account: AccountId,
-    pub(crate) kms: K,
+    pub(crate) region: Region,
+    pub(crate) kms: Arc<K>,
     pub(crate) requests: Requests,
     pub(crate) sink: Arc<S>,
     pub(crate) observer: Observer,
@@ -98,13 +99,13 @@ impl<K: KmsReader, S: Sink> UsageReading<K, S> {
         // Twice the default quota: enough that the bucket, not the round trip, sets the pace.
         let mut usages = std::pin::pin!(
             keys.filter(|key| {
-                let known = prior.get(key.key_id()).is_some_and(|fact| !fact.is_lacking());
+                let known = prior.get(key).is_some_and(|fact| !fact.is_lacking());
                 if known {
                     this.waiting.fetch_sub(1, Ordering::Relaxed);
                 }
                 std::future::ready(!known)
             })
-            .map(|arn| this.one(arn, &bucket, until))
+            .map(|key| this.one(key, &bucket, until))
             .buffer_unordered(10)
         );
         while let Some(usage) = usages.next().await {
@@ -116,8 +117,8 @@ impl<K: KmsReader, S: Sink> UsageReading<K, S> {
         Ok(())
     }
 
-    async fn one(&self, arn: KeyArn, bucket: &Bucket, until: Until) -> KeyUsage {
-        let last_usage = self.requests.call(bucket, until, || self.kms.last_usage(arn.key_id())).await.into();
-        KeyUsage { arn, last_usage }
+    async fn one(&self, key: KeyId, bucket: &Bucket, until: Until) -> KeyUsage {
+        let last_usage = self.requests.call(bucket, until, || self.kms.last_usage(&key)).await.into();
+        KeyUsage { arn: KeyArn::new(self.account, self.region.clone(), key), last_usage }
     }
 }

@@ -22,6 +22,7 @@ mod region;
 mod run;
 pub mod session_policy;
 mod sink;
+mod turn;
 
 pub use call::{RetryPolicy, Stop};
 pub use event::{Event, Observer};

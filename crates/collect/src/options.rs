@@ -34,6 +34,6 @@ pub struct Options {
     pub max_requests: NonZeroUsize,
     /// How requests are retried, and how long each attempt may take.
     pub retry: RetryPolicy,
-    /// How long the reading of one account may take, last usage apart.
+    /// How long the opening of an account and then its reading may each take, last usage and the wait for its turn apart.
     pub account_deadline: Option<Duration>,
 }

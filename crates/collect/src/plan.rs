@@ -18,6 +18,8 @@ pub struct AccountSelection {
     pub accounts: BTreeSet<AccountId>,
     /// Only accounts in these organizational units or below: ids (`ou-…`, `r-…`) or paths (`/Workloads/Prod`). Empty for all.
     pub organizational_units: Vec<String>,
+    /// The accounts as an earlier attempt at the run knew them, for where Organizations cannot be asked now.
+    pub known: Vec<Account>,
 }
 
 /// How a session in an account is had.
@@ -45,6 +47,10 @@ pub struct Plan {
     pub caller: Caller,
     /// The organization, where there is one and the caller may know it.
     pub organization: Option<OrganizationId>,
+    /// Whether there may be an organization: only AWS's own word that there is none denies it.
+    pub may_have_organization: bool,
+    /// What about the organization could not be read, though the run goes on without it.
+    pub failures: Vec<Failure>,
     /// All accounts of the organization, selected or not; `None` where they could not be listed or there is no organization.
     pub organization_accounts: Option<BTreeSet<AccountId>>,
     /// Every account to be read or told of, in the order of its id.
@@ -103,22 +109,27 @@ pub(crate) async fn plan<C: Cloud>(
     let identity = Bucket::new(ApiAction::StsGetCallerIdentity, 1.0);
     let caller = requests.call(&identity, Until::always(), || cloud.caller()).await.map_err(PlanError::Caller)?;
     let organization = requests.call(&buckets.describe, Until::always(), || cloud.organization()).await;
-    let (id, management) = match &organization {
-        Ok(Some(facts)) => (Some(facts.id.clone()), Some(facts.management_account)),
-        _ => (None, None),
+    let mut failures: Vec<Failure> = organization.as_ref().err().cloned().into_iter().collect();
+    let may_have_organization = !matches!(organization, Ok(None));
+    let (id, management) = match organization {
+        Ok(Some(facts)) => (Some(facts.id), Some(facts.management_account)),
+        Ok(None) | Err(_) => (None, None),
     };
-    let listed = match &organization {
-        Ok(None) => Ok(None),
-        // Without DescribeOrganization the accounts may still be listed; without either, whether there is an organization at all is not known.
-        _ => pages::all(requests, &buckets.accounts, Until::always(), |token| cloud.accounts(token)).await.map(Some),
+    // Without DescribeOrganization the accounts may still be listed; without either, whether there is an organization at all is not known.
+    let listed: Vec<Account> = if may_have_organization {
+        match pages::all(requests, &buckets.accounts, Until::always(), |token| cloud.accounts(token)).await {
+            Ok(accounts) => accounts,
+            // The named accounts can be read all the same, and an earlier attempt may have known them.
+            Err(failure) if !selection.accounts.is_empty() => {
+                failures.push(failure);
+                selection.known.clone()
+            }
+            Err(failure) => return Err(PlanError::Accounts(failure)),
+        }
+    } else {
+        Vec::new()
     };
-    let listed: HashMap<AccountId, Account> = match listed {
-        Ok(Some(accounts)) => accounts.into_iter().map(|account| (account.id, account)).collect(),
-        Ok(None) => HashMap::new(),
-        // The named accounts can be read all the same.
-        Err(_) if !selection.accounts.is_empty() => HashMap::new(),
-        Err(failure) => return Err(PlanError::Accounts(failure)),
-    };
+    let listed: HashMap<AccountId, Account> = listed.into_iter().map(|account| (account.id, account)).collect();
 
     let organization_accounts: Option<BTreeSet<AccountId>> = (!listed.is_empty()).then(|| listed.keys().copied().collect());
     let mut chosen: BTreeSet<AccountId> = if !selection.accounts.is_empty() {
@@ -149,7 +160,7 @@ pub(crate) async fn plan<C: Cloud>(
             PlannedAccount { way: way(&account, caller.account), account }
         })
         .collect();
-    Ok(Plan { caller, organization: id, organization_accounts, accounts })
+    Ok(Plan { caller, organization: id, may_have_organization, failures, organization_accounts, accounts })
 }
 
 /// How to get into an account, or why it is a row only.

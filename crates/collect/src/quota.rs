@@ -10,36 +10,38 @@ use std::{collections::VecDeque, sync::Mutex, time::Duration};
 use kms_insights_model::ApiAction;
 use tokio::time::Instant;
 
-/// Requests per second that AWS documents for an operation, per caller account and Region, and how many may come at once.
+/// Requests per second that AWS documents for an operation, per caller account and Region, and how many may come at once after a pause.
 ///
 /// Sources: "AWS KMS request quotas"; "Throttling limits for AWS Organizations"; "AWS STS quotas"; "AWS Account Management quotas".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Requests per second.
     pub rate: u32,
+    /// Requests at once. Where AWS documents no burst, a second's.
+    pub burst: u32,
 }
 
 /// The documented quota of an operation.
 pub const fn quota(action: ApiAction) -> Quota {
-    let rate = match action {
-        ApiAction::KmsDescribeKey | ApiAction::KmsListResourceTags => 2000,
-        ApiAction::KmsGetKeyPolicy | ApiAction::KmsGetKeyRotationStatus => 1000,
-        ApiAction::KmsListKeys | ApiAction::KmsListAliases => 500,
-        ApiAction::KmsListGrants | ApiAction::KmsListKeyRotations => 100,
-        ApiAction::KmsGetKeyLastUsage | ApiAction::KmsDescribeCustomKeyStores | ApiAction::AccountListRegions => 5,
-        // Organizations documents 8 for ListAccounts. It documents no figure for walking the tree, so that is asked at the same pace.
+    let (rate, burst) = match action {
+        ApiAction::KmsDescribeKey | ApiAction::KmsListResourceTags => (2000, 2000),
+        ApiAction::KmsGetKeyPolicy | ApiAction::KmsGetKeyRotationStatus => (1000, 1000),
+        ApiAction::KmsListKeys | ApiAction::KmsListAliases => (500, 500),
+        ApiAction::KmsListGrants | ApiAction::KmsListKeyRotations => (100, 100),
+        ApiAction::KmsGetKeyLastUsage | ApiAction::KmsDescribeCustomKeyStores | ApiAction::AccountListRegions => (5, 5),
+        // Organizations documents 8, and bursts of 12, for ListAccounts. It documents no figure for walking the tree, so that is asked at the same pace.
         ApiAction::OrganizationsListAccounts
         | ApiAction::OrganizationsListAccountsForParent
         | ApiAction::OrganizationsListOrganizationalUnitsForParent
         | ApiAction::OrganizationsListRoots
-        | ApiAction::OrganizationsDescribeOrganization => 8,
-        ApiAction::StsAssumeRole | ApiAction::StsGetCallerIdentity => 600,
+        | ApiAction::OrganizationsDescribeOrganization => (8, 12),
+        ApiAction::StsAssumeRole | ApiAction::StsGetCallerIdentity => (600, 600),
     };
-    Quota { rate }
+    Quota { rate, burst }
 }
 
-/// One second, and a little for requests that overtake each other on their way.
-const WINDOW: Duration = Duration::from_millis(1015);
+/// How much longer than the quota's own a window is: a little, for requests that overtake each other on their way.
+const MARGIN: f64 = 1.015;
 /// How much of its limit a bucket keeps when the service throttles.
 const KEPT_WHEN_THROTTLED: f64 = 0.7;
 /// How much of the full limit a bucket wins back for each second without throttling.
@@ -50,25 +52,45 @@ const REGAINED_PER_SECOND: f64 = 0.1;
 pub struct Bucket {
     action: ApiAction,
     full: f64,
+    /// How long the full limit's requests take: a second, or with a burst longer than that as long as the rate needs to refill it.
+    window: Duration,
     state: Mutex<BucketState>,
 }
 
 #[derive(Debug)]
 struct BucketState {
-    /// When the latest requests were let go or will be, oldest first; never more than the full limit.
+    /// When the latest requests may go, oldest first; never more than the full limit.
     granted: VecDeque<Instant>,
+    /// When the latest requests really went, oldest first; never more than the full limit.
+    departed: VecDeque<Instant>,
     /// Requests per window at present: the full limit, or less after throttling.
     limit: f64,
     throttled_at: Option<Instant>,
     /// Requests in a row that failed on the service's side after all their retries.
     exhausted: u32,
+    /// Whether the operation ever answered.
+    answered: bool,
 }
 
 impl Bucket {
     /// A bucket at `share` of the operation's documented quota: below 1 leaves room for others, above 1 is for quotas that AWS raised.
     pub fn new(action: ApiAction, share: f64) -> Self {
-        let full = (f64::from(quota(action).rate) * share).max(1.0);
-        Self { action, full, state: Mutex::new(BucketState { granted: VecDeque::new(), limit: full, throttled_at: None, exhausted: 0 }) }
+        let Quota { rate, burst } = quota(action);
+        let full = (f64::from(burst) * share).max(1.0);
+        let window = Duration::from_secs_f64(f64::from(burst) / f64::from(rate) * MARGIN);
+        Self {
+            action,
+            full,
+            window,
+            state: Mutex::new(BucketState {
+                granted: VecDeque::new(),
+                departed: VecDeque::new(),
+                limit: full,
+                throttled_at: None,
+                exhausted: 0,
+                answered: false,
+            }),
+        }
     }
 
     /// The operation that the bucket paces.
@@ -91,11 +113,10 @@ impl Bucket {
                 state.throttled_at = (state.limit < self.full).then_some(now);
             }
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the limit lies between 1 and the quota times the share")]
-        let (limit, full) = (state.limit as usize, self.full as usize);
+        let (limit, full) = (requests(state.limit), requests(self.full));
         let mut at = now;
-        if let Some(previous) = state.granted.len().checked_sub(limit.max(1)).and_then(|index| state.granted.get(index)) {
-            at = at.max(*previous + WINDOW);
+        if let Some(previous) = state.granted.len().checked_sub(limit).and_then(|index| state.granted.get(index)) {
+            at = at.max(*previous + self.window);
         }
         if let Some(last) = state.granted.back() {
             at = at.max(*last);
@@ -105,6 +126,24 @@ impl Bucket {
         }
         state.granted.push_back(at);
         at
+    }
+
+    /// Lets a request go whose time has come, or says until when it must wait all the same: where requests were held up after their time, those of two seconds would
+    /// otherwise leave in one.
+    pub fn depart(&self, now: Instant) -> Result<(), Instant> {
+        let mut state = self.state();
+        let (limit, full) = (requests(state.limit), requests(self.full));
+        if let Some(earlier) = state.departed.len().checked_sub(limit).and_then(|index| state.departed.get(index)) {
+            let again = *earlier + self.window;
+            if again > now {
+                return Err(again);
+            }
+        }
+        if state.departed.len() >= full {
+            state.departed.pop_front();
+        }
+        state.departed.push_back(now);
+        Ok(())
     }
 
     /// The service said that the quota is spent: ask for less from now on. Throttles that come in one burst count once.
@@ -118,7 +157,9 @@ impl Bucket {
 
     /// A request succeeded, or was refused for a reason that says nothing about the service's health.
     pub fn answered(&self) {
-        self.state().exhausted = 0;
+        let mut state = self.state();
+        state.exhausted = 0;
+        state.answered = true;
     }
 
     /// A request failed on the service's side after all its retries.
@@ -126,15 +167,25 @@ impl Bucket {
         self.state().exhausted += 1;
     }
 
-    /// Whether the operation fails so steadily that further requests should not insist.
+    /// Whether the operation has never answered and fails so steadily that further requests should not insist: an endpoint that does not have it. One that has answered
+    /// is worth every retry.
     pub fn is_failing(&self) -> bool {
-        self.state().exhausted >= 3
+        let state = self.state();
+        !state.answered && state.exhausted >= 3
     }
+}
+
+/// A limit as a number of requests.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the limit lies between 1 and the quota times the share")]
+fn requests(limit: f64) -> usize {
+    (limit as usize).max(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WINDOW: Duration = Duration::from_millis(1015);
 
     fn grants_within_one_second_of(times: &[Instant], from: Instant) -> usize {
         times.iter().filter(|at| **at >= from && **at < from + Duration::from_secs(1)).count()
@@ -158,6 +209,26 @@ mod tests {
         let start = Instant::now();
         let waits: Vec<Duration> = (0..7).map(|_| bucket.reserve(start).duration_since(start)).collect();
         assert_eq!(waits, [Duration::ZERO, Duration::ZERO, Duration::ZERO, Duration::ZERO, Duration::ZERO, WINDOW, WINDOW]);
+    }
+
+    #[test]
+    fn a_burst_goes_at_once_and_is_paid_for_at_the_rate() {
+        let bucket = Bucket::new(ApiAction::OrganizationsListAccounts, 1.0);
+        let start = Instant::now();
+        let waits: Vec<Duration> = (0..25).map(|_| bucket.reserve(start).duration_since(start)).collect();
+        let refill = Duration::from_secs_f64(1.5 * MARGIN);
+        assert_eq!((waits[11], waits[12], waits[23], waits[24]), (Duration::ZERO, refill, refill, refill * 2));
+    }
+
+    #[test]
+    fn requests_held_up_after_their_time_do_not_leave_with_the_next_seconds() {
+        let bucket = Bucket::new(ApiAction::KmsGetKeyLastUsage, 1.0);
+        let start = Instant::now();
+        let late = start + Duration::from_millis(900);
+        assert!((0..5).all(|_| bucket.depart(late).is_ok()), "the first second's requests, all late");
+        let due = start + bucket.window;
+        assert_eq!(bucket.depart(due), Err(late + bucket.window), "the next second's first request");
+        assert_eq!(bucket.depart(late + bucket.window), Ok(()));
     }
 
     #[test]

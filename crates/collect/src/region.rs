@@ -31,7 +31,7 @@ pub(crate) struct RegionReading<'a, K, S> {
     pub(crate) sink: &'a S,
     pub(crate) observer: &'a Observer,
     pub(crate) until: Until,
-    pub(crate) usage: UsageQueue,
+    pub(crate) usage: Option<UsageQueue>,
 }
 
 /// What became of one listed key.
@@ -44,12 +44,69 @@ enum ReadKey {
     Read(Box<KeyFacts>),
 }
 
+/// What one Region holds, as listed.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// The keys on all pages, each once.
+    pub(crate) keys: Vec<KeyId>,
+    /// How many keys the service returned, now or in an earlier attempt.
+    listed: u64,
+    /// Why the listing of keys did not come to its end.
+    pub(crate) failure: Option<Failure>,
+    custom_key_stores: Fact<Vec<CustomKeyStore>>,
+}
+
+impl Listing {
+    /// The record of a Region in which there is nothing to read.
+    pub(crate) fn unit_without_keys(self, account: AccountId, region: Region) -> UnitRecord {
+        self.unit(account, region, 0, None)
+    }
+
+    fn unit(self, account: AccountId, region: Region, keys_staged: u64, alias_listing: Option<Failure>) -> UnitRecord {
+        let Self { listed, failure, custom_key_stores, .. } = self;
+        UnitRecord { account, region, keys_listed: listed, keys_staged, key_listing: failure, alias_listing, custom_key_stores }
+    }
+}
+
+/// Lists the keys and custom key stores, as far as an earlier attempt did not.
+pub(crate) async fn list(kms: &impl KmsReader, requests: &Requests, share: f64, until: Until, earlier: Option<&UnitRecord>) -> Listing {
+    let (mut listing, stores) = futures::join!(list_keys(kms, requests, share, until, earlier), custom_key_stores(kms, requests, share, until, earlier));
+    listing.custom_key_stores = stores;
+    listing
+}
+
+async fn list_keys(kms: &impl KmsReader, requests: &Requests, share: f64, until: Until, earlier: Option<&UnitRecord>) -> Listing {
+    let mut listing = Listing { keys: Vec::new(), listed: 0, failure: None, custom_key_stores: Fact::NotApplicable };
+    // A listing that came to its end is not repeated: its keys are known.
+    if let Some(unit) = earlier.filter(|unit| unit.key_listing.is_none()) {
+        listing.listed = unit.keys_listed;
+        return listing;
+    }
+    let bucket = Bucket::new(ApiAction::KmsListKeys, share);
+    let mut pages = Pages::new();
+    let mut seen = HashSet::new();
+    while let Some((keys, failure)) = pages.next(requests, &bucket, until, |marker| kms.keys(marker)).await {
+        listing.listed += keys.len() as u64;
+        listing.keys.extend(keys.into_iter().filter(|key| seen.insert(key.clone())));
+        listing.failure = failure;
+    }
+    listing
+}
+
+async fn custom_key_stores(kms: &impl KmsReader, requests: &Requests, share: f64, until: Until, earlier: Option<&UnitRecord>) -> Fact<Vec<CustomKeyStore>> {
+    if let Some(known) = earlier.map(|unit| &unit.custom_key_stores).filter(|fact| !fact.is_lacking()) {
+        return known.clone();
+    }
+    let bucket = Bucket::new(ApiAction::KmsDescribeCustomKeyStores, share);
+    pages::all(requests, &bucket, until, |marker| kms.custom_key_stores(marker)).await.into()
+}
+
 /// Aliases by the key they point at, or why the listing did not come to its end.
 type Aliases = Result<HashMap<KeyId, Vec<Alias>>, Failure>;
 
 impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
-    /// Reads what `known` and `unit` lack. Returns how many keys there are rows for.
-    pub(crate) async fn read(self, mut known: HashMap<KeyId, KnownKey>, unit: Option<UnitRecord>) -> Result<u64, SinkError> {
+    /// Reads what `known` and `unit` lack of the keys of `listing`. Returns how many keys there are rows for.
+    pub(crate) async fn read(self, listing: Listing, known: HashMap<KeyId, KnownKey>, unit: Option<UnitRecord>) -> Result<u64, SinkError> {
         let share = self.options.quota_share;
         let buckets = KeyBuckets::new(share);
         let reading = KeyReading {
@@ -60,42 +117,21 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
             customer_managed_only: self.options.customer_managed_only,
         };
 
+        let mut listing = listing;
+        // Keys known from an earlier attempt come first: the listing may have ended before them.
+        let listed: Vec<KeyId> = std::mem::take(&mut listing.keys).into_iter().filter(|key| !known.contains_key(key)).collect();
+        let keys: Vec<(KeyId, Option<KnownKey>)> =
+            known.into_iter().map(|(key, facts)| (key, Some(facts))).chain(listed.into_iter().map(|key| (key, None))).collect();
+        (self.observer)(Event::KeysListed { account: self.account, region: self.region.clone(), keys: keys.len() });
         let aliases = self.aliases(share).map(Arc::new).shared();
-        let (stores, listing) = futures::join!(self.custom_key_stores(share, unit.as_ref()), async {
-            let list_keys = Bucket::new(ApiAction::KmsListKeys, share);
-            // A listing that came to its end in an earlier attempt need not be repeated: its keys are in `known`.
-            let listed_before = unit.as_ref().filter(|unit| unit.key_listing.is_none());
-            let mut pages = listed_before.is_none().then(Pages::new);
-            let mut listed = listed_before.map_or(0, |unit| unit.keys_listed);
-            let mut rows = 0;
-            let mut failure = None;
-            let mut seen = HashSet::new();
-            let mut first_batch: Option<Vec<KeyId>> = Some(known.keys().cloned().collect());
-            loop {
-                // Keys known from an earlier attempt come first, then the pages of the listing.
-                let batch = if let Some(batch) = first_batch.take() {
-                    batch
-                } else {
-                    let Some(pages) = pages.as_mut() else { break };
-                    let Some((keys, error)) = pages.next(self.requests, &list_keys, self.until, |marker| self.kms.keys(marker)).await else { break };
-                    failure = error;
-                    listed += keys.len() as u64;
-                    keys
-                };
-                let new: Vec<(KeyId, Option<KnownKey>)> =
-                    batch.into_iter().filter(|key| seen.insert(key.clone())).map(|key| (known.remove(&key), key)).map(|(facts, key)| (key, facts)).collect();
-                if !new.is_empty() {
-                    (self.observer)(Event::KeysListed { account: self.account, region: self.region.clone(), keys: new.len() });
-                }
-                rows += self.read_keys(&reading, new, &aliases).await?;
-            }
-            Ok::<_, SinkError>((listed, rows, failure))
-        });
-        let (keys_listed, rows, key_listing) = listing?;
-        // With no key to wait for them the aliases were never asked for.
-        let alias_listing = if rows == 0 { None } else { aliases.await.as_ref().as_ref().err().cloned() };
-        (self.observer)(Event::RegionFinished { account: self.account, region: self.region.clone(), failure: key_listing.clone() });
-        let record = UnitRecord { account: self.account, region: self.region.clone(), keys_listed, key_listing, alias_listing, custom_key_stores: stores };
+        let rows = self.read_keys(&reading, keys, &aliases).await?;
+        // Where no key asked for its aliases, an earlier attempt's word for the listing stands.
+        let alias_listing = match aliases.peek() {
+            Some(asked) => asked.as_ref().as_ref().err().cloned(),
+            None => unit.and_then(|unit| unit.alias_listing),
+        };
+        (self.observer)(Event::RegionFinished { account: self.account, region: self.region.clone(), failure: listing.failure.clone() });
+        let record = listing.unit(self.account, self.region.clone(), rows, alias_listing);
         self.sink.record(StagedRecord::Unit(Box::new(record))).await?;
         Ok(rows)
     }
@@ -115,11 +151,11 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
             match key {
                 ReadKey::LeftOut => continue,
                 ReadKey::Complete(arn) => {
-                    self.usage.push(arn, false);
+                    self.queue_usage(&arn, false);
                     (self.observer)(Event::KeyRead { account, region, facts_lacking: 0 });
                 }
                 ReadKey::Read(facts) => {
-                    self.usage.push(facts.arn.clone(), facts.metadata.observed().is_some_and(KeyMetadata::is_aws_managed));
+                    self.queue_usage(&facts.arn, facts.metadata.observed().is_some_and(KeyMetadata::is_aws_managed));
                     (self.observer)(Event::KeyRead { account, region, facts_lacking: facts.failures().count() });
                     self.sink.record(StagedRecord::Key(facts)).await?;
                 }
@@ -127,6 +163,12 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
             rows += 1;
         }
         Ok(rows)
+    }
+
+    fn queue_usage(&self, key: &KeyArn, aws_managed: bool) {
+        if let Some(usage) = &self.usage {
+            usage.push(key.key_id().clone(), aws_managed);
+        }
     }
 
     async fn read_key(&self, reading: &KeyReading<'_, K>, key: KeyId, known: Option<KnownKey>, aliases: impl Future<Output = Arc<Aliases>>) -> ReadKey {
@@ -164,13 +206,5 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
             aliases.dedup();
         }
         Ok(by_key)
-    }
-
-    async fn custom_key_stores(&self, share: f64, earlier: Option<&UnitRecord>) -> Fact<Vec<CustomKeyStore>> {
-        if let Some(known) = earlier.map(|unit| &unit.custom_key_stores).filter(|fact| !fact.is_lacking()) {
-            return known.clone();
-        }
-        let bucket = Bucket::new(ApiAction::KmsDescribeCustomKeyStores, share);
-        pages::all(self.requests, &bucket, self.until, |marker| self.kms.custom_key_stores(marker)).await.into()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use futures::FutureExt;
-use kms_insights_model::{AccountRecord, ApiAction, Fact, Failure, OrganizationId, StagedRecord};
+use kms_insights_model::{AccountRecord, ApiAction, Fact, Failure, StagedRecord};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
@@ -16,7 +16,12 @@ use crate::{
     cloud::Cloud,
     plan::{self, OrganizationBuckets, Plan, PlanError, PlannedAccount, Tree},
     quota::Bucket,
+    turn::Turns,
 };
+
+/// Accounts that may be open at once, most of them waiting for their turn to be read: enough that the largest of most organizations begin first, and few enough that
+/// memory does not grow with the organization.
+const ACCOUNTS_OPEN: usize = 512;
 
 /// How a run ended that could store all it read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,14 +75,14 @@ where
     let walked = tree.clone().map(|tree| tree.map(|tree| Tree::clone(&tree)));
     let plan = plan::plan(cloud.as_ref(), &requests, &buckets, &options.selection, walked).await?;
     let partition = plan.caller.partition;
-    let organization = plan.organization.clone();
+    let (organization, may_have_organization) = (plan.organization.clone(), plan.may_have_organization);
     let accounts = plan.accounts.clone();
     planned(plan).await?;
     let skipped = accounts.iter().filter(|account| account.way.is_err()).count();
-    observer(Event::Planned { organization: organization.clone(), accounts: accounts.len() - skipped, skipped });
+    observer(Event::Planned { organization, accounts: accounts.len() - skipped, skipped });
 
     // The tree is walked while accounts are read: only the rows of accounts need it.
-    if organization.is_some() {
+    if may_have_organization {
         tokio::spawn(tree.clone());
     }
     let usages_waiting = Arc::new(AtomicU64::new(0));
@@ -88,26 +93,22 @@ where
         options: Arc::clone(&options),
         observer: Arc::clone(&observer),
         partition,
+        turns: Turns::new(options.concurrency),
+        may_be_open: Semaphore::new(ACCOUNTS_OPEN.max(options.concurrency.get())),
         assume_role: Bucket::new(ApiAction::StsAssumeRole, options.quota_share),
         usages_waiting: Arc::clone(&usages_waiting),
     });
-    let slots = Arc::new(Semaphore::new(options.concurrency.get()));
     let mut tasks: JoinSet<Result<Option<Tails>, SinkError>> = JoinSet::new();
     let mut tails: JoinSet<Result<(), SinkError>> = JoinSet::new();
-    for PlannedAccount { account, way } in accounts {
+    for (place, PlannedAccount { account, way }) in accounts.into_iter().enumerate() {
         let path = {
-            let (tree, organization, id) = (tree.clone(), organization.clone(), account.id);
-            async move { ou_path(organization.as_ref(), tree, |tree| tree.path(id).map(str::to_owned)).await }
+            let (tree, id) = (tree.clone(), account.id);
+            async move { ou_path(may_have_organization, tree, |tree| tree.path(id).map(str::to_owned)).await }
         };
-        let (reading, sink, prior, slots) = (Arc::clone(&reading), Arc::clone(&sink), Arc::clone(&prior), Arc::clone(&slots));
+        let (reading, sink, prior) = (Arc::clone(&reading), Arc::clone(&sink), Arc::clone(&prior));
         tasks.spawn(async move {
             match way {
-                Ok(way) => {
-                    // The semaphore is never closed.
-                    let _slot = slots.acquire().await;
-                    let known = prior.account(account.id).await?;
-                    reading.read(account, way, path, known).await.map(Some)
-                }
+                Ok(way) => reading.read(place, account, way, prior.as_ref(), path).await.map(Some),
                 Err(reason) => {
                     let account = kms_insights_model::Account { ou_path: path.await, ..account };
                     let record = AccountRecord { account, skipped: Some(reason), access: Fact::NotApplicable, regions: Vec::new(), region_listing: None };
@@ -139,11 +140,11 @@ where
 
 /// The path of an account in the organization's tree.
 async fn ou_path(
-    organization: Option<&OrganizationId>,
+    may_have_organization: bool,
     tree: impl Future<Output = Result<Arc<Tree>, Failure>>,
     path: impl FnOnce(&Tree) -> Option<String>,
 ) -> Fact<String> {
-    if organization.is_none() {
+    if !may_have_organization {
         return Fact::NotApplicable;
     }
     match tree.await {

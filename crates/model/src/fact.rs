@@ -55,7 +55,10 @@ impl fmt::Display for FactStatus {
 impl<T> Fact<T> {
     /// The fact that a failed request leaves: [`Fact::Denied`] when permissions lack, else [`Fact::Failed`].
     pub fn lacking(failure: Failure) -> Self {
-        if failure.code == ErrorCode::AccessDenied { Self::Denied(failure) } else { Self::Failed(failure) }
+        match failure.code {
+            ErrorCode::AccessDenied | ErrorCode::AssumeRoleDenied => Self::Denied(failure),
+            _ => Self::Failed(failure),
+        }
     }
 
     /// How the fact is known.

@@ -56,7 +56,7 @@ error_codes! {
         "The credentials expired and could not be renewed.",
         next: "sign in again, then `collect --resume`";
     RegionDisabled = "region_disabled", retryable: false,
-        "The Region is not enabled for the account.",
+        "The Region is not enabled for the account: it does not know the session's credentials.",
         next: "leave the Region out with `--regions`, or enable it";
     NotFound = "not_found", retryable: false,
         "AWS does not know the thing asked for; it may have been deleted during the run.",
@@ -73,9 +73,9 @@ error_codes! {
     Connection = "connection", retryable: true,
         "The connection could not be made or was lost, after every retry.",
         next: "check network, proxy and AWS_ENDPOINT_URL, then `collect --resume`";
-    InvalidResponse = "invalid_response", retryable: false,
-        "The answer was not of the form that the API documents.",
-        next: "report it with the operation and message";
+    InvalidResponse = "invalid_response", retryable: true,
+        "The answer broke off or was not of the form that the API documents, after every retry.",
+        next: "`collect --resume`; report it with the operation and message if it persists";
     EndlessPagination = "endless_pagination", retryable: false,
         "A listing repeated a page marker, or said that there is more without saying where: what came before is kept, the rest is unknown.",
         next: "`collect --resume`; report it to AWS Support if it persists";

@@ -160,11 +160,14 @@ impl KeyMetadata {
         self.manager == Some(KeyManager::Aws)
     }
 
-    /// Whether KMS keeps a rotation status for the key: symmetric, with material from KMS or imported.
+    /// Whether KMS may keep a rotation status for the key: it does for symmetric keys with material from KMS or imported. Of a spec or origin that is missing or new to
+    /// this version it cannot be known, so it may.
     ///
     /// Source: `kms:GetKeyRotationStatus`, which answers `UnsupportedOperationException` for other keys.
-    pub fn has_rotation_status(&self) -> bool {
-        self.spec == Some(KeySpec::SymmetricDefault) && matches!(self.origin, Some(Origin::AwsKms | Origin::External))
+    pub fn may_have_rotation_status(&self) -> bool {
+        let spec = matches!(self.spec, None | Some(KeySpec::SymmetricDefault | KeySpec::Unrecognized(_)));
+        let origin = matches!(self.origin, None | Some(Origin::AwsKms | Origin::External | Origin::Unrecognized(_)));
+        spec && origin
     }
 }
 

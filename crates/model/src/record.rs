@@ -14,7 +14,7 @@ use crate::{
 pub struct KeyFacts {
     /// The key.
     pub arn: KeyArn,
-    /// When the key was read.
+    /// When the key was read; where a later attempt read only what lacked, when the rest was.
     pub observed_at: Timestamp,
     /// `kms:DescribeKey`
     pub metadata: Fact<KeyMetadata>,
@@ -126,6 +126,9 @@ pub struct UnitRecord {
     pub region: Region,
     /// How many keys `kms:ListKeys` returned, whether or not the listing came to its end.
     pub keys_listed: u64,
+    /// How many keys were staged: those listed, each once, without those that the run leaves out. Fewer staged keys than this mean that some were lost since.
+    #[serde(default)]
+    pub keys_staged: u64,
     /// Why the listing of keys did not come to its end.
     pub key_listing: Option<Failure>,
     /// Why the listing of aliases did not come to its end. It is told once here, and every key of the unit carries it as the state of its aliases.

@@ -57,9 +57,12 @@ impl LastUsage {
     ///
     /// `created_at` is the creation date from `DescribeKey`, used where this answer carries none.
     pub fn verdict(&self, created_at: Option<Timestamp>) -> LastUsedVerdict {
-        match (self.used_at, self.key_created_at.or(created_at), self.tracking_started_at) {
-            (Some(_), _, _) => LastUsedVerdict::Used,
-            (None, Some(created), Some(tracking)) if created >= tracking => LastUsedVerdict::NeverUsed,
+        // A use whose time is missing or unreadable is a use all the same.
+        if self.used_at.is_some() || self.operation.is_some() || self.cloudtrail_event_id.is_some() || self.kms_request_id.is_some() {
+            return LastUsedVerdict::Used;
+        }
+        match (self.key_created_at.or(created_at), self.tracking_started_at) {
+            (Some(created), Some(tracking)) if created >= tracking => LastUsedVerdict::NeverUsed,
             _ => LastUsedVerdict::Unknown,
         }
     }
@@ -85,5 +88,11 @@ mod tests {
         assert_eq!(unused(None, tracking).verdict(Some(at("2026-05-01T00:00:00Z"))), LastUsedVerdict::NeverUsed);
         assert_eq!(unused(None, tracking).verdict(None), LastUsedVerdict::Unknown);
         assert_eq!(unused(Some(at("2026-05-01T00:00:00Z")), None).verdict(None), LastUsedVerdict::Unknown);
+    }
+
+    #[test]
+    fn a_use_without_a_readable_time_is_no_missing_use() {
+        let usage = LastUsage { operation: Some("Decrypt".to_owned()), ..unused(Some(at("2026-05-01T00:00:00Z")), Some(at("2026-04-23T00:00:00Z"))) };
+        assert_eq!(usage.verdict(None), LastUsedVerdict::Used);
     }
 }

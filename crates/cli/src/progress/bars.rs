@@ -61,7 +61,8 @@ impl Bars {
                 self.overall.set_style(style("{bar:30} {pos}/{len} last usages, five a second in each account and Region  {elapsed}"));
                 self.overall.set_length(self.tally.usages_read + keys);
             }
-            Event::Stopping => self.overall.set_message("stopping"),
+            Event::Stopping => self.overall.println("stopping: what was read is kept; once more to end at once"),
+            Event::Publishing => self.overall.set_style(style("publishing  {elapsed}")),
         }
         if self.tally.accounts_done >= self.tally.accounts && matches!(event, Event::UsageRead { .. }) {
             self.overall.set_position(self.tally.usages_read);

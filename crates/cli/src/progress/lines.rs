@@ -45,7 +45,8 @@ fn line(tally: &mut Tally, event: &Event) -> Option<String> {
         Event::AwaitingLastUsage { keys } => {
             Some(format!("last usage: {} to go, at five a second in each account and Region (bound it with --last-usage-budget)", counted(*keys, "key")))
         }
-        Event::Stopping => Some("stopping: what was read is kept".to_owned()),
+        Event::Stopping => Some("stopping: what was read is kept; once more to end at once".to_owned()),
+        Event::Publishing => Some("publishing".to_owned()),
         _ => None,
     }
 }

@@ -50,7 +50,7 @@ impl Tally {
             }
             Event::UsageRead { .. } => self.usages_read += 1,
             Event::AccountFinished { .. } => self.accounts_done += 1,
-            Event::AwaitingLastUsage { .. } | Event::Stopping => {}
+            Event::AwaitingLastUsage { .. } | Event::Stopping | Event::Publishing => {}
         }
     }
 

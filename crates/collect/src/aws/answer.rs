@@ -1,6 +1,7 @@
 //! SDK results → the collector's answers.
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use kms_insights_model::{ErrorCode, Timestamp};
@@ -15,16 +16,17 @@ where
     result.map_err(|error| api_error(&error))
 }
 
-fn api_error<E>(error: &SdkError<E, HttpResponse>) -> ApiError
+pub(super) fn api_error<E>(error: &SdkError<E, HttpResponse>) -> ApiError
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     let metadata = error.as_service_error().map(ProvideErrorMetadata::meta);
     let aws_code = metadata.and_then(aws_smithy_types::error::ErrorMetadata::code).map(str::to_owned);
-    let code = aws_code.as_deref().and_then(from_aws_code).or_else(|| status.and_then(from_status)).unwrap_or_else(|| from_transport(error));
+    let code = aws_code.as_deref().and_then(from_aws_code).or_else(|| from_whole_answer(error)).unwrap_or_else(|| from_transport(error));
     let message = match metadata.and_then(aws_smithy_types::error::ErrorMetadata::message) {
-        Some(message) => message.to_owned(),
+        // Below its first line a complaint about a signature repeats the request, session token included.
+        Some(message) => message.lines().next().unwrap_or_default().to_owned(),
         None => match status {
             Some(status) if !(200..300).contains(&status) => format!("HTTP status {status}"),
             _ => causes(error),
@@ -77,6 +79,20 @@ fn from_aws_code(code: &str) -> Option<ErrorCode> {
     })
 }
 
+/// What the status says of an answer without a code. An answer that broke off, or whose JSON or XML is damaged, says nothing: it is asked for again, so that a refusal
+/// is not taken for another.
+fn from_whole_answer<E>(error: &SdkError<E, HttpResponse>) -> Option<ErrorCode> {
+    let SdkError::ServiceError(context) = error else { return None };
+    let response = context.raw();
+    let body = response.body().bytes().unwrap_or_default();
+    let whole = match response.headers().get("content-type") {
+        Some(kind) if kind.contains("json") => serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok(),
+        Some(kind) if kind.contains("xml") => body.trim_ascii_end().ends_with(b">"),
+        _ => true,
+    };
+    if whole || body.is_empty() { from_status(response.status().as_u16()) } else { None }
+}
+
 /// An answer without a code that AWS documents: a proxy's page, or a stand-in's.
 const fn from_status(status: u16) -> Option<ErrorCode> {
     match status {
@@ -94,8 +110,13 @@ fn from_transport<E>(error: &SdkError<E, HttpResponse>) -> ErrorCode
 where
     E: std::error::Error + 'static,
 {
-    if has_source::<CredentialsError>(error) {
-        return ErrorCode::CredentialsUnavailable;
+    if let Some(error) = source::<SdkError<AssumeRoleError, HttpResponse>>(error) {
+        return api_error(error).code;
+    }
+    match source::<CredentialsError>(error) {
+        Some(CredentialsError::ProviderTimedOut(_)) => return ErrorCode::Timeout,
+        Some(_) => return ErrorCode::CredentialsUnavailable,
+        None => {}
     }
     match error {
         SdkError::TimeoutError(_) => ErrorCode::Timeout,
@@ -108,27 +129,19 @@ where
     }
 }
 
-fn has_source<T: std::error::Error + 'static>(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<T>() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+/// The first error of this type among the causes.
+fn source<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// An error and what caused it, each said once, the innermost last: `dispatch failure: io error: tcp connect error: Connection refused (os error 111)`.
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut said: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
+    for error in std::iter::successors(Some(error), |error| error.source()) {
         let words = error.to_string();
         if !said.iter().any(|earlier| earlier.contains(&words)) {
             said.push(words);
         }
-        next = error.source();
     }
     said.join(": ")
 }
@@ -148,7 +161,27 @@ pub(crate) fn timestamp(time: &aws_smithy_types::DateTime) -> Option<Timestamp> 
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_kms::operation::describe_key::DescribeKeyError;
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
+
+    fn code_of(status: u16, kind: &'static str, body: &'static str) -> ErrorCode {
+        let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+        response.headers_mut().insert("content-type", kind);
+        let unread = DescribeKeyError::unhandled("no code");
+        answer::<(), _>(Err(SdkError::service_error(unread, response))).unwrap_err().code
+    }
+
+    #[test]
+    fn a_damaged_refusal_is_not_taken_for_another_refusal() {
+        let json = "application/x-amz-json-1.1";
+        assert_eq!(code_of(400, json, r#"{"__type":"AccessDeniedExcep"#), ErrorCode::InvalidResponse);
+        assert_eq!(code_of(403, "text/xml", "<ErrorResponse><Error><Co"), ErrorCode::InvalidResponse);
+        assert_eq!(code_of(400, json, r#"{"message":"no"}"#), ErrorCode::InvalidRequest);
+        assert_eq!(code_of(403, "text/html", "<html>Blocked by proxy"), ErrorCode::AccessDenied);
+        assert_eq!(code_of(503, json, ""), ErrorCode::ServiceError);
+    }
 
     #[test]
     fn times_are_rounded_to_the_millisecond_that_aws_wrote() {

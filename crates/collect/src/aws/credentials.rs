@@ -1,6 +1,6 @@
 //! Temporary credentials of the role in a member account, renewed before they expire.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use aws_credential_types::{
     Credentials,
@@ -44,6 +44,24 @@ impl RoleCredentials {
         Ok(())
     }
 
+    async fn renew(&self) -> provider::Result {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.assume().await {
+                Ok(credentials) => return Ok(credentials),
+                Err(Assume::NoCredentials) => return Err(CredentialsError::unhandled("sts:AssumeRole returned no credentials")),
+                Err(Assume::Sdk(error)) => {
+                    let retryable = answer::api_error(&error).code.is_retryable();
+                    if !retryable || attempt == RENEWAL_ATTEMPTS {
+                        return Err(CredentialsError::provider_error(*error));
+                    }
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
+        }
+    }
+
     async fn assume(&self) -> Result<Credentials, Assume> {
         let output = self
             .sts
@@ -61,6 +79,9 @@ impl RoleCredentials {
         Ok(Credentials::new(credentials.access_key_id, credentials.secret_access_key, Some(credentials.session_token), expires, "kms-insights member role"))
     }
 }
+
+/// How often a renewal is tried: a session's end must not cost the facts of all its Regions because STS hiccups once.
+const RENEWAL_ATTEMPTS: u32 = 6;
 
 /// AWS says "access denied" both when the role is missing and when its trust policy does not admit the caller.
 fn role_error(error: ApiError, role_arn: &str) -> ApiError {
@@ -89,12 +110,7 @@ impl ProvideCredentials for RoleCredentials {
             if let Some(credentials) = self.first.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
                 return Ok(credentials);
             }
-            self.assume().await.map_err(|error| -> provider::error::CredentialsError {
-                match error {
-                    Assume::Sdk(error) => CredentialsError::provider_error(error),
-                    Assume::NoCredentials => CredentialsError::unhandled("sts:AssumeRole returned no credentials"),
-                }
-            })
+            self.renew().await
         })
     }
 }

@@ -31,8 +31,17 @@ pub struct MemberRole {
 
 /// The HTTP client of every SDK client: one pool of connections, HTTP and HTTPS proxies from the environment as other AWS tools take them.
 pub fn http_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+    http_client_through(ProxyConfig::from_env())
+}
+
+/// An HTTP client that knows of no proxy, for an endpoint on this machine.
+pub fn direct_http_client() -> SharedHttpClient {
+    http_client_through(ProxyConfig::disabled())
+}
+
+fn http_client_through(proxy: ProxyConfig) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder().proxy_config(proxy.clone());
         if let Some(settings) = settings {
             connector = connector.connector_settings(settings.clone());
         }
