@@ -17,7 +17,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "runs": (
         "run_id", "status", "started_at", "finished_at", "tool_version", "organization_id", "scope", "selection", "resumed_from", "accounts_planned",
         "accounts_complete", "accounts_partial", "accounts_failed", "accounts_skipped", "regions_read", "keys", "keys_incomplete", "facts_lacking", "findings",
-        "customer_managed_only",
+        "customer_managed_only", "generation",
     ),
     "accounts": (
         "run_id", "account_id", "name", "ou_path", "ou_path_status", "state", "is_management", "regions", "outcome", "reason", "keys", "keys_incomplete",

@@ -110,7 +110,8 @@ fn from_transport<E>(error: &SdkError<E, HttpResponse>) -> ErrorCode
 where
     E: std::error::Error + 'static,
 {
-    if let Some(error) = source::<SdkError<AssumeRoleError, HttpResponse>>(error) {
+    // A session that could not be renewed. Only below this error: it may be of that type itself.
+    if let Some(error) = std::error::Error::source(error).and_then(source::<SdkError<AssumeRoleError, HttpResponse>>) {
         return api_error(error).code;
     }
     match source::<CredentialsError>(error) {
@@ -162,6 +163,7 @@ pub(crate) fn timestamp(time: &aws_smithy_types::DateTime) -> Option<Timestamp> 
 #[cfg(test)]
 mod tests {
     use aws_sdk_kms::operation::describe_key::DescribeKeyError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
@@ -171,6 +173,16 @@ mod tests {
         response.headers_mut().insert("content-type", kind);
         let unread = DescribeKeyError::unhandled("no code");
         answer::<(), _>(Err(SdkError::service_error(unread, response))).unwrap_err().code
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_as_that_of_sts_too() {
+        let lost = || ConnectorError::io(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+        let sts: SdkError<AssumeRoleError, HttpResponse> = SdkError::dispatch_failure(lost());
+        assert_eq!(answer::<(), _>(Err(sts)).unwrap_err().code, ErrorCode::Connection);
+        let renewal: SdkError<AssumeRoleError, HttpResponse> = SdkError::dispatch_failure(lost());
+        let kms: SdkError<DescribeKeyError, HttpResponse> = SdkError::construction_failure(CredentialsError::provider_error(renewal));
+        assert_eq!(answer::<(), _>(Err(kms)).unwrap_err().code, ErrorCode::Connection);
     }
 
     #[test]
