@@ -77,6 +77,7 @@ def test_the_run_row_counts_what_the_tables_hold(collected: Collected) -> None:
         "facts_lacking": len(rows("collection_errors")),
         "findings": len(rows("findings")),
         "customer_managed_only": False,
+        "generation": 1,
     }
 
 

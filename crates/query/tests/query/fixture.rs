@@ -19,6 +19,8 @@ use kms_insights_query::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::pitfalls::Pitfalls;
+
 pub(crate) const BEFORE: &str = "20260820T060000Z-00000001";
 pub(crate) const LATEST: &str = "20261120T060000Z-00000002";
 /// What [`LATEST`] completes.
@@ -33,7 +35,7 @@ pub(crate) const DATA: &str = "444455556666";
 /// The killed run's only key: it must never be seen.
 pub(crate) const GHOST: &str = "99999999-0000-0000-0000-000000000000";
 
-fn at<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+pub(crate) fn at<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
 }
 
@@ -158,7 +160,7 @@ pub(crate) fn key(run: &str, account: &str, region: &str, id: &str, alias: &str)
     }
 }
 
-fn last_used(key: &KeyRow, used_at: Option<&str>, verdict: &str, reason: Option<&str>) -> KeyLastUsedRow {
+pub(crate) fn last_used(key: &KeyRow, used_at: Option<&str>, verdict: &str, reason: Option<&str>) -> KeyLastUsedRow {
     KeyLastUsedRow {
         run_id: key.run_id.clone(),
         key_arn: key.key_arn.clone(),
@@ -285,79 +287,6 @@ pub(crate) fn selected(run: RunRow) -> RunRow {
     RunRow { scope: "selection".to_owned(), selection: Some(format!("accounts {APP}")), ..run }
 }
 
-/// The keys of the latest run on which a view could say too much.
-struct Pitfalls {
-    /// A multi-Region key that is used in one Region only.
-    idle_primary: KeyRow,
-    busy_replica: KeyRow,
-    /// Neither its metadata nor its grants could be read.
-    hidden: KeyRow,
-    /// Its policy was read, but is none.
-    garbled: KeyRow,
-    /// Never used; rotated on demand this year.
-    idle: KeyRow,
-    /// Disabled, and used ten days ago.
-    just_disabled: KeyRow,
-    /// Disabled, and not used since before uses were recorded.
-    long_disabled: KeyRow,
-    /// Never used, and soon to be deleted.
-    doomed: KeyRow,
-}
-
-impl Pitfalls {
-    fn new() -> Self {
-        let named = |region: &str, id: &str, alias: &str| key(LATEST, APP, region, id, alias);
-        let set = "mrk-99999999000000000000000000000000";
-        let replicas = || Some(vec![arn(APP, "eu-west-1", set)]);
-        let recent = |mut row: KeyRow| {
-            row.created_at = Some(at("2026-05-01T00:00:00Z"));
-            row
-        };
-        let mut idle_primary = recent(named("eu-central-1", set, "alias/spread"));
-        idle_primary.multi_region_replica_arns = replicas();
-        let mut busy_replica = recent(named("eu-west-1", set, "alias/spread"));
-        busy_replica.multi_region_replica_arns = replicas();
-        let mut hidden = named("eu-west-1", "aaaaaaaa-0000-0000-0000-000000000000", "alias/hidden");
-        (hidden.state, hidden.manager, hidden.created_at, hidden.enabled, hidden.description) = (None, None, None, None, None);
-        (hidden.grant_count, hidden.monthly_cost_usd) = (None, None);
-        hidden.metadata_status = String::from("denied");
-        hidden.grants_status = String::from("denied");
-        let mut garbled = named("eu-west-1", "bbbbbbbb-0000-0000-0000-000000000000", "alias/garbled");
-        garbled.policy_error = Some(String::from("statement 0: no Effect"));
-        garbled.concern = None;
-        let mut idle = recent(named("eu-west-1", "cccccccc-0000-0000-0000-000000000000", "alias/idle"));
-        idle.rotation_enabled = Some(false);
-        idle.last_rotated_at = Some(at("2026-08-01T00:00:00Z"));
-        let mut just_disabled = named("eu-west-1", "dddddddd-0000-0000-0000-000000000000", "alias/just-disabled");
-        just_disabled.state = Some(String::from("Disabled"));
-        let mut long_disabled = named("eu-west-1", "eeeeeeee-0000-0000-0000-000000000000", "alias/long-disabled");
-        long_disabled.state = Some(String::from("Disabled"));
-        let mut doomed = recent(named("eu-west-1", "ffffffff-0000-0000-0000-000000000000", "alias/doomed"));
-        doomed.state = Some(String::from("PendingDeletion"));
-        doomed.deletion_date = Some(at("2099-01-01T00:00:00Z"));
-        Self { idle_primary, busy_replica, hidden, garbled, idle, just_disabled, long_disabled, doomed }
-    }
-
-    fn last_used(&self) -> Vec<KeyLastUsedRow> {
-        let older = "no use is recorded since 2026-04-23, but the key is older than that";
-        vec![
-            last_used(&self.idle_primary, None, "never_used", None),
-            last_used(&self.busy_replica, Some("2026-11-18T00:00:00Z"), "used", None),
-            last_used(&self.hidden, Some("2026-11-18T00:00:00Z"), "used", None),
-            last_used(&self.garbled, Some("2026-11-18T00:00:00Z"), "used", None),
-            last_used(&self.idle, None, "never_used", None),
-            last_used(&self.just_disabled, Some("2026-11-10T00:00:00Z"), "used", None),
-            last_used(&self.long_disabled, None, "unknown", Some(older)),
-            last_used(&self.doomed, None, "never_used", None),
-        ]
-    }
-
-    fn keys(self) -> Vec<KeyRow> {
-        let Self { idle_primary, busy_replica, hidden, garbled, idle, just_disabled, long_disabled, doomed } = self;
-        vec![idle_primary, busy_replica, hidden, garbled, idle, just_disabled, long_disabled, doomed]
-    }
-}
-
 /// The run of November, which everything else is about.
 fn write_latest(root: &Path) {
     let used = key(LATEST, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app");
@@ -407,8 +336,8 @@ fn write_latest(root: &Path) {
             account(LATEST, "000000000042", "closed", "skipped", Some("the account is SUSPENDED")),
         ],
     );
-    let mut uses = pitfalls.last_used();
-    uses.extend([
+    let mut last_uses = pitfalls.last_used();
+    last_uses.extend([
         last_used(&used, Some("2026-11-19T08:30:00Z"), "used", None),
         last_used(&primary, Some("2026-06-01T00:00:00Z"), "used", None),
         last_used(&replica, None, "unknown", Some("no use is recorded since 2026-04-23, but the key is older than that")),
@@ -417,7 +346,7 @@ fn write_latest(root: &Path) {
         last_used(&open, None, "never_used", None),
         last_used(&managed, None, "unknown", Some("no use is recorded since 2026-04-23, but the key is older than that")),
     ]);
-    write_rows(root, LATEST, &uses);
+    write_rows(root, LATEST, &last_uses);
     write_rows(
         root,
         LATEST,

@@ -6,6 +6,7 @@ mod fixture;
 mod formats;
 mod functions;
 mod names;
+mod pitfalls;
 mod read_only;
 mod saved_queries;
 mod views;
