@@ -1,0 +1,199 @@
+//! What the program says: its help, its summaries, its lists and its mistakes, word for word.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use std::{
+    fmt::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use kms_insights_model::{AccountId, StagedRecord};
+use kms_insights_sandbox::{Behaviour, Fault, FaultKind, KeyCount, Organization, OrganizationShape, RunningSandbox, Sandbox};
+
+/// What a process wrote and how it ended, as a person at a terminal without colours sees it.
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// The program in a folder, with nothing of the surrounding environment but these variables.
+fn run(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kms-insights"));
+    command.args(arguments).env_clear().env("HOME", folder).env("AWS_EC2_METADATA_DISABLED", "true").envs(variables.iter().copied());
+    let output = command.current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// What the program asked for help says.
+fn help(arguments: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), arguments, &[]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    said.stdout
+}
+
+/// Each command line with how it ended and what it wrote.
+fn transcript(folder: &Path, lines: &[&[&str]]) -> String {
+    let mut transcript = String::new();
+    for arguments in lines {
+        let said = run(folder, arguments, &[]);
+        // Writing to a String cannot fail.
+        let _ = writeln!(transcript, "$ kms-insights {}\n[{}]\n{}{}", arguments.join(" "), said.code.unwrap(), said.stdout, said.stderr);
+    }
+    // Commands to copy name the program as it was called.
+    transcript.replace(env!("CARGO_BIN_EXE_kms-insights"), "kms-insights")
+}
+
+#[test]
+fn the_program_tells_its_commands() {
+    insta::assert_snapshot!(help(&["--help"]));
+}
+
+#[test]
+fn collect_tells_its_options() {
+    insta::assert_snapshot!(help(&["collect", "--help"]));
+}
+
+#[test]
+fn demo_tells_its_options() {
+    insta::assert_snapshot!(help(&["demo", "--help"]));
+}
+
+#[test]
+fn query_tells_its_options() {
+    insta::assert_snapshot!(help(&["query", "--help"]));
+}
+
+#[test]
+fn sandbox_tells_its_options() {
+    insta::assert_snapshot!(help(&["sandbox", "--help"]));
+}
+
+#[test]
+fn a_mistake_is_answered_with_the_input_the_reason_and_a_next_step() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    std::fs::write(folder.path().join("misspelt.toml"), "lake = \"./lake\"\nrole_nam = \"auditor\"\n").unwrap();
+    let mistakes: &[&[&str]] = &[
+        &[],
+        &["colect"],
+        &["collect"],
+        &["collect", "--lake", "s3:///prefix"],
+        &["collect", "--lake", "ftp://example.com/lake"],
+        &["collect", "--lake", "empty", "--accounts", "111122223333,42"],
+        &["collect", "--lake", "empty", "--regions", "eu-central-1,Frankfurt"],
+        &["collect", "--lake", "empty", "--concurrency", "0"],
+        &["collect", "--lake", "empty", "--quota-share", "0"],
+        &["collect", "--lake", "empty", "--last-usage-budget", "soon"],
+        &["collect", "--lake", "empty", "--request-timeout", "1"],
+        &["collect", "--lake", "empty", "--resume", "yesterday"],
+        &["collect", "--lake", "empty", "--resume", "20261122T060300Z-3f9a1c07"],
+        &["collect", "--lake", "empty", "--resume"],
+        &["collect", "--lake", "empty", "--resume", "20261122T060300Z-3f9a1c07", "--accounts", "111122223333"],
+        &["collect", "--lake", "s3://bucket/lake", "--s3-bucket-owner", "nobody"],
+        &["collect", "--config", "absent.toml"],
+        &["collect", "--config", "misspelt.toml"],
+        &["query", "--lake", "absent"],
+        &["query", "--lake", "empty", "SELECT 1", "--view", "unused_keys"],
+        &["query", "--lake", "empty", "SELECT 1", "--format", "xml"],
+        &["query", "--lake", "empty", "SELECT * FROM keys"],
+    ];
+    insta::assert_snapshot!(transcript(folder.path(), mistakes));
+}
+
+#[test]
+fn without_credentials_or_a_network_the_program_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens on the port of discarded packets.
+    let nowhere = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let collect = ["collect", "--lake", "lake", "--quiet", "--request-timeout", "2s"];
+    let said = run(folder.path(), &collect, &[nowhere]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
+    insta::assert_snapshot!("no_credentials", said.stderr);
+    let said = run(folder.path(), &collect, &[nowhere, ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
+    insta::assert_snapshot!("no_network", said.stderr);
+}
+
+/// A simulated organization, and accounts of it of which nothing is told that depends on the day: no deletion that draws near, no material that expires.
+async fn organization() -> (RunningSandbox, Vec<AccountId>) {
+    let regions = ["us-east-1", "eu-central-1"].map(|region| region.parse().unwrap());
+    let shape = OrganizationShape { seed: 5, accounts: 14, regions: regions.to_vec(), keys: KeyCount::Fixed(7), ..OrganizationShape::default() };
+    let behaviour = Behaviour { role_name: "kms-insights-reader".to_owned(), ..Behaviour::default() };
+    let sandbox = Sandbox::start(Organization::generate(shape), behaviour, "127.0.0.1:0").await.unwrap();
+    let passing = |record: &StagedRecord| match record {
+        StagedRecord::Key(key) => {
+            key.metadata.observed().is_some_and(|metadata| metadata.deletion_date.is_some() || metadata.valid_to.is_some()).then(|| key.arn.account())
+        }
+        _ => None,
+    };
+    let passing: Vec<AccountId> = sandbox.truth().records().filter_map(|record| passing(&record)).collect();
+    let accounts = sandbox.organization().accounts().iter().map(|account| account.id).filter(|id| !passing.contains(id)).collect();
+    (sandbox, accounts)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_summed_up_and_the_lake_lists_what_can_be_asked() {
+    let (sandbox, accounts) = organization().await;
+    assert!(accounts.len() >= 6, "{accounts:?}");
+    let member = sandbox.organization().accounts().iter().skip(1).find(|account| account.is_active() && accounts.contains(&account.id)).unwrap().id;
+    sandbox.set_faults(vec![
+        Fault::always("sts", "AssumeRole", FaultKind::AccessDenied).in_account(member),
+        Fault::always("kms", "ListKeyRotations", FaultKind::MalformedBody).in_account(accounts[0]),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let (endpoint, accounts) = (sandbox.endpoint(), accounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    let variables = [("AWS_ENDPOINT_URL", endpoint.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")];
+    let collect = ["collect", "--lake", "a lake", "--quota-share", "1000", "--accounts", accounts.as_str()];
+    let (human, json, listing) = tokio::task::block_in_place(|| {
+        (
+            run(folder.path(), &[&collect[..], &["--quiet"]].concat(), &variables),
+            run(folder.path(), &[&collect[..], &["--format", "json"]].concat(), &variables),
+            run(folder.path(), &["query", "--lake", "a lake"], &[]),
+        )
+    });
+
+    assert_eq!((human.code, human.stderr.as_str()), (Some(3), ""), "--quiet");
+    insta::assert_snapshot!("human_summary", without_moments(&human.stdout));
+
+    assert_eq!(json.code, Some(3));
+    for line in json.stderr.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|event| event.is_object()), "progress is a line of JSON for each event: {line}");
+    }
+    let mut summary: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    for moment in ["run_id", "started_at", "finished_at"] {
+        summary[moment] = format!("<{moment}>").into();
+    }
+    insta::assert_json_snapshot!("json_summary", summary);
+
+    assert_eq!((listing.code, listing.stderr.as_str()), (Some(0), ""));
+    insta::assert_snapshot!("what_can_be_asked", listing.stdout);
+
+    let ask = ["query", "--lake", "a lake"];
+    let questions: &[&[&str]] = &[
+        &["SELECT * FROM kyes"],
+        &["SELECT key_id, stat FROM keys"],
+        &["SELECT key_id FORM keys"],
+        &["DROP TABLE keys"],
+        &["COPY keys TO 'keys.csv'"],
+        &["SELECT 1; SELECT 2"],
+        &[""],
+        &["--view", "unused_key"],
+        &["SELECT state, count(*) AS keys FROM keys WHERE metadata_status = 'observed' GROUP BY state ORDER BY state"],
+    ];
+    let questions: Vec<Vec<&str>> = questions.iter().map(|question| [&ask[..], question].concat()).collect();
+    let questions: Vec<&[&str]> = questions.iter().map(Vec::as_slice).collect();
+    insta::assert_snapshot!("questions", tokio::task::block_in_place(|| transcript(folder.path(), &questions)));
+}
+
+/// A summary with its run's id and duration replaced.
+fn without_moments(summary: &str) -> String {
+    let first = summary.lines().next().unwrap();
+    let mut words = first.split(' ');
+    let (run, took) = (words.nth(1).unwrap(), first.rsplit_once(", in ").unwrap().1);
+    assert!(run.parse::<kms_insights_model::RunId>().is_ok(), "{first}");
+    let summary = summary.replacen(&format!(", in {took}"), ", in <duration>.", 1).replace(run, "<run>");
+    summary.replace(env!("CARGO_BIN_EXE_kms-insights"), "kms-insights")
+}

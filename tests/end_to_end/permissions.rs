@@ -1,0 +1,67 @@
+//! The role's documented policy and the narrowed session suffice, and one action less is a denied fact of that name.
+
+use kms_insights_lake::tables::collection_errors::CollectionErrorRow;
+use kms_insights_model::ErrorCode;
+use kms_insights_sandbox::{Behaviour, Outcome};
+use serde_json::Value;
+
+use crate::{
+    harness::{World, behaviour, organization},
+    snapshot::rows,
+};
+
+/// The actions of `deploy/member-role-policy.json`.
+fn documented_actions() -> Vec<String> {
+    let policy: Value = serde_json::from_str(include_str!("../../deploy/member-role-policy.json")).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap()).map(|action| action.as_str().unwrap().to_owned()).collect()
+}
+
+/// An organization in which only the member accounts have keys of their own to read.
+async fn with_role_actions(actions: Vec<String>) -> World {
+    World::start(organization(31, 4, 3), Behaviour { role_actions: Some(actions), ..behaviour() }).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documented_policy_suffices() {
+    let world = with_role_actions(documented_actions()).await;
+    let collected = world.collect(&[]).await;
+    // The truth of an organization whose role may do everything.
+    world.expectation_if(behaviour(), Vec::new()).assert_found_by(&collected, &world.lake()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_action_less_is_a_denied_fact_of_that_name() {
+    let documented = documented_actions();
+    for missing in &documented {
+        let world = with_role_actions(documented.iter().filter(|action| *action != missing).cloned().collect()).await;
+        let collected = world.collect_and_compare(&[]).await;
+        let errors = rows::<CollectionErrorRow>(&world.lake(), &collected.run).await;
+        assert!(errors.iter().any(|error| error.operation == *missing && error.code == "access_denied"), "{missing}: {}", collected.summary);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_external_id_keeps_the_collector_out_of_every_account_but_its_own() {
+    let strict = Behaviour { external_id: Some("right".to_owned()), ..behaviour() };
+    let world = World::start(organization(32, 4, 4), strict.clone()).await;
+    let keep_out = Behaviour { roles_missing: world.members().into_iter().collect(), ..behaviour() };
+    for more in [&[][..], &["--external-id", "wrong"]] {
+        let collected = world.collect(more).await;
+        world.expectation_if(keep_out.clone(), Vec::new()).assert_found_by(&collected, &world.lake()).await;
+        assert_eq!(collected.summary["facts_lacking"][ErrorCode::AssumeRoleDenied.as_str()], 1);
+    }
+    world.collect_and_compare(&["--external-id", "right"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_of_another_name_or_below_a_path_is_asked_for_by_its_name() {
+    let world = World::start(organization(33, 4, 4), Behaviour { role_name: "security/kms-auditor".to_owned(), ..behaviour() }).await;
+    world.collect_and_compare(&["--role-name", "security/kms-auditor"]).await;
+    world.collect_and_compare(&["--role-name", "/security/kms-auditor"]).await;
+    world.sandbox.reset_requests();
+    let collected = world.collect(&[]).await;
+    assert_eq!(collected.ended.code, Some(3));
+    let requests = world.sandbox.requests();
+    assert_eq!(requests.of_outcome("sts:AssumeRole", Outcome::Denied), 1, "a refusal is not asked again: {requests:?}");
+}
