@@ -1,5 +1,5 @@
 CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`runs` (
-  `run_id` string COMMENT 'The run: the moment it began and eight random characters, ids sort by time.',
+  `run_id` string COMMENT 'The run: the moment it began, or that of the run it completes, and eight random characters, ids sort by the age of their facts.',
   `status` string COMMENT 'complete when every fact that applies was observed in every account that was to be read, else partial: collection_errors says what lacks.',
   `started_at` timestamp COMMENT 'When the run began.',
   `finished_at` timestamp COMMENT 'When the run was published.',

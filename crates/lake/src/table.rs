@@ -71,7 +71,7 @@ impl Table {
     }
 }
 
-/// A row of a table: a struct whose fields are the table's columns. Made by [`table!`](crate::table::table).
+/// A row of a table: a struct whose fields are the table's columns. Made by the `table!` macro.
 pub trait Row: Sized + Send + Sync + 'static {
     /// The table.
     const TABLE: &'static Table;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Timestamp, open_enum::serde_as_text};
 
-/// The id of a run: the moment it began and eight random characters, so that ids sort by time and two runs begun at once differ: `20261122T060300Z-3f9a1c07`.
+/// The id of a run: the moment it began, or that of the run it completes, and eight random characters, so that ids sort by the age of their facts and two runs begun at
+/// once differ: `20261122T060300Z-3f9a1c07`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(Arc<str>);
 

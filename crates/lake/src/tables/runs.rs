@@ -7,7 +7,7 @@ use crate::table::table;
 table! {
     /// One row per published run. The row is written last: files of a run without a row here are not part of any snapshot.
     RunRow in "runs" {
-        /// The run: the moment it began and eight random characters; ids sort by time.
+        /// The run: the moment it began, or that of the run it completes, and eight random characters; ids sort by the age of their facts.
         run_id: String, from [];
         /// `complete` when every fact that applies was observed in every account that was to be read, else `partial`: `collection_errors` says what lacks.
         status: String, from [];
