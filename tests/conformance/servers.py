@@ -15,6 +15,15 @@ from pathlib import Path
 
 START_ATTEMPTS = 3
 READY_WITHIN_SECONDS = 60.0
+# moto's server closes each connection after one answer and lets the system queue 128 that it has not yet accepted; what comes on top is dropped
+# and times out. Many accounts at once open more, so the queue is made as long as the system allows.
+MOTO = """
+import sys
+from werkzeug.serving import BaseWSGIServer
+BaseWSGIServer.request_queue_size = 4096
+from moto.server import main
+main(sys.argv[1:])
+"""
 POLL_SECONDS = 0.05
 
 
@@ -25,7 +34,7 @@ class ServerDidNotStart(Exception):
 @contextlib.contextmanager
 def moto(log_folder: Path) -> Iterator[str]:
     """The moto server; yields its endpoint. Its state is in memory."""
-    with running("moto", lambda port: ([_script("moto_server"), "-H", "127.0.0.1", "-p", str(port)], {}), log_folder) as endpoint:
+    with running("moto", lambda port: ([sys.executable, "-c", MOTO, "-H", "127.0.0.1", "-p", str(port)], {}), log_folder) as endpoint:
         yield endpoint
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ RUN_COLUMNS = {
 
 @dataclass(frozen=True)
 class TwoLakes:
-    """One organization, collected twice at the same time: into a folder and into a bucket."""
+    """One organization, collected twice: into a folder and into a bucket."""
 
     truth: SeededOrganization
     endpoint: str
@@ -48,12 +47,10 @@ def lakes(program: Program, moto_endpoint: str, tmp_path_factory: pytest.TempPat
     s3.put_object(Bucket=BUCKET, Key="inventory/other.txt", Body=b"not ours")
     local, url = tmp_path_factory.mktemp("local"), f"s3://{BUCKET}/{PREFIX}"
 
-    def collect(lake: str) -> None:
+    # One after the other: moto answers in one process, and what it answers too late would be an error that one lake has and the other has not.
+    for lake in [str(local), url]:
         arguments = ["--lake", lake, "--role-name", ROLE, "--regions", ",".join(REGIONS), "--last-usage-budget", "0s"]
         program.run("collect", *arguments, endpoint=moto_endpoint).expect(EXIT_PARTIAL)
-
-    with ThreadPoolExecutor() as two:
-        list(two.map(collect, [str(local), url]))
     downloaded = tmp_path_factory.mktemp("downloaded")
     download(s3, downloaded)
     return TwoLakes(truth, moto_endpoint, LakeReader(local), LakeReader(downloaded), url)
@@ -76,8 +73,9 @@ def test_the_lake_on_s3_holds_the_same_rows_as_the_local_one(lakes: TwoLakes, ta
     def rows(lake: LakeReader) -> Counter:
         return Counter(repr(sorted(without(row, *left_out).items())) for row in lake.rows(table))
 
-    assert rows(lakes.downloaded) == rows(lakes.local)
-    assert rows(lakes.local).total() > 0
+    on_s3, local = rows(lakes.downloaded), rows(lakes.local)
+    assert (on_s3 - local, local - on_s3) == (Counter(), Counter())
+    assert local.total() > 0
 
 
 def test_nothing_is_written_outside_the_prefix(lakes: TwoLakes) -> None:
