@@ -21,6 +21,8 @@ CONCURRENCY = 10
 ACCOUNTS_PER_PAGE = 20
 # FACTS: KMS request quotas, per second; the other quotas do not bind here.
 RATE = {"DescribeKey": 2000, "ListResourceTags": 2000, "GetKeyPolicy": 1000, "GetKeyRotationStatus": 1000, "ListGrants": 100, "ListKeyRotations": 100, "GetKeyLastUsage": 5}
+# What is left of each quota in the series in which processors do not bind.
+SHARE = 0.25
 PAGE = {"grants": 100, "tags": 50, "rotations": 1000, "keys": 1000, "aliases": 100}
 
 
@@ -28,9 +30,9 @@ def pages(items: int, of: str) -> int:
     return max(1, math.ceil(items / PAGE[of]))
 
 
-def windows(requests: int, operation: str) -> int:
+def windows(requests: int, operation: str, share: float) -> int:
     """The whole seconds that lie between the first and the last of so many requests: the first `rate` go at once."""
-    return max(0, requests - 1) // RATE[operation]
+    return max(0, requests - 1) // int(RATE[operation] * share)
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Unit:
             self.second["GetKeyRotationStatus"] += 1
             self.second["ListKeyRotations"] += pages(len(observed["rotations"] or []), "rotations")
 
-    def floor(self, latency: float) -> float:
+    def floor(self, latency: float, share: float) -> float:
         """Seconds from the moment when the account's Regions are known."""
         ends = [pages(self.keys, "keys") * latency, (pages(self.aliases, "aliases") if self.keys else 0) * latency]
         listed = ends[0]
@@ -68,12 +70,12 @@ class Unit:
             alone = self.second[operation]
             if alone:
                 # What waits for DescribeKey comes one round trip later.
-                ends.append(listed + latency + windows(alone, operation) + latency)
-            ends.append(listed + windows(self.first[operation] + alone, operation) + latency)
+                ends.append(listed + latency + windows(alone, operation, share) + latency)
+            ends.append(listed + windows(self.first[operation] + alone, operation, share) + latency)
         return max(ends)
 
     def usage_floor(self, latency: float) -> float:
-        return (pages(self.keys, "keys") * latency + windows(self.usages, "GetKeyLastUsage") + latency) if self.usages else 0.0
+        return (pages(self.keys, "keys") * latency + windows(self.usages, "GetKeyLastUsage", 1) + latency) if self.usages else 0.0
 
     def requests(self) -> int:
         return sum(self.first.values()) + sum(self.second.values())
@@ -91,10 +93,16 @@ class Floor:
     start: float
     work: float
     longest: float
+    work_at_share: float
+    longest_at_share: float
     longest_usage: float
 
     def without_usage(self) -> float:
         return self.start + max(self.work / CONCURRENCY, self.longest)
+
+    def at_share(self) -> float:
+        """The same with `SHARE` of each quota: the work is spread over so much time that two cores can keep up with it."""
+        return self.start + max(self.work_at_share / CONCURRENCY, self.longest_at_share)
 
     def with_usage(self) -> float:
         """Last usage holds up no account, so its longest reading can begin with the first accounts."""
@@ -115,6 +123,7 @@ def floor(records: Iterable[Dict], caller: str, latency: float) -> Floor:
         elif kind == "usage":
             units[_place(body["arn"])].usages += 1
     held: List[float] = []
+    held_at_share: List[float] = []
     usage_ends: List[float] = []
     for account, record in accounts.items():
         if record["skipped"] is not None:
@@ -122,13 +131,14 @@ def floor(records: Iterable[Dict], caller: str, latency: float) -> Floor:
         # AssumeRole, where it is not the caller's own account; then ListRegions.
         opening = latency * (1 if account == caller else 2)
         own = [unit for (of, _), unit in units.items() if of == account]
-        held.append(opening + max((unit.floor(latency) for unit in own), default=0.0))
+        held.append(opening + max((unit.floor(latency, 1) for unit in own), default=0.0))
+        held_at_share.append(opening + max((unit.floor(latency, SHARE) for unit in own), default=0.0))
         usage_ends.append(opening + max((unit.usage_floor(latency) for unit in own), default=0.0))
     # GetCallerIdentity, DescribeOrganization, the pages of ListAccounts: each needs the one before it. Twelve pages go at once (a burst of twelve).
     start = latency * (2 + math.ceil(len(accounts) / ACCOUNTS_PER_PAGE))
     everything = list(units.values())
     requests = sum(unit.requests() for unit in everything)
-    return Floor(len(accounts), len(held), len(everything), sum(unit.keys for unit in everything), requests, start, sum(held), max(held), max(usage_ends))
+    return Floor(len(accounts), len(held), len(everything), sum(unit.keys for unit in everything), requests, start, sum(held), max(held), sum(held_at_share), max(held_at_share), max(usage_ends))
 
 
 def _place(arn: str) -> Tuple[str, str]:
@@ -155,7 +165,12 @@ def measure(binary: Path, runs: int, accounts: int, keys: str, latency_ms: int, 
         least = floor(everything, management or "", latency_ms / 1000)
         del everything
         result: Dict = {"command": f"kms-insights sandbox {' '.join(arguments)}", "latency_ms": latency_ms, "floor": least.__dict__, "series": {}}
-        wanted = [("without last usage", ["--last-usage-budget", "0s"], least.without_usage(), runs), ("with last usage", [], least.with_usage(), usage_runs)]
+        without = ["--last-usage-budget", "0s"]
+        wanted = [
+            ("with last usage", [], least.with_usage(), usage_runs),
+            ("without last usage", without, least.without_usage(), runs),
+            (f"without last usage, {SHARE:.0%} of each quota", [*without, "--quota-share", str(SHARE)], least.at_share(), usage_runs),
+        ]
         for name, extra, bound, times in wanted:
             taken = []
             for number in range(times):
@@ -179,7 +194,7 @@ def measure(binary: Path, runs: int, accounts: int, keys: str, latency_ms: int, 
                         "requests": requests["total"],
                         "throttled": with_outcome(requests, "throttled"),
                         "connections": requests["connections"],
-                        "keys": summary.get("run", {}).get("keys"),
+                        "keys": summary["keys"],
                     }
                 )
                 print(f"  {name}: {one.wall:.1f} s, floor {bound:.1f} s, ratio {one.wall / bound:.3f}; {taken[-1]}", flush=True)
@@ -188,8 +203,9 @@ def measure(binary: Path, runs: int, accounts: int, keys: str, latency_ms: int, 
 
 
 def _summary(log: Path) -> Dict:
+    """The summary, the one line of JSON on stdout; what went to stderr is in the same file."""
     text = log.read_text()
-    try:
-        return json.loads(text[text.index("{") :])
-    except ValueError as error:
-        raise Failed(f"the summary of the run cannot be read: {text[-500:]}") from error
+    for line in reversed(text.splitlines()):
+        if line.startswith('{"run_id"'):
+            return json.loads(line)
+    raise Failed(f"the run printed no summary: {text[-500:]}")

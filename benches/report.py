@@ -19,7 +19,8 @@ NOTES = {
 once and *n* requests take ⌊(*n* − 1) / rate⌋ seconds; 30 ms for every round trip that needs an earlier one's answer; and ten accounts at once, in the best order: the greater of all accounts' time divided by
 ten and of the longest one's. Before that come GetCallerIdentity, DescribeOrganization and the pages of ListAccounts. Processors are free. Last usage holds up no account: its longest queue can
 begin with the first accounts. The figures of each account and Region come from the sandbox's own truth. The wall time is that of the whole `kms-insights collect`: staging, analysis, Parquet and publication included.
-Sandbox and collector share the machine's cores.""",
+Sandbox and collector share the machine's cores, and AWS's quotas admit more requests a second here than two cores serve and take: where the row's CPU and the sandbox's together come near twice its wall
+time, the processors are the limit. The last row asks for a quarter of each quota from the same organization, so that the pacing alone is measured.""",
     "peers": """500 keys in one account and Region, one sandbox, no quotas, no latency, turn by turn. The peers read less: boto3 reads metadata, default policy, grants, tags and rotation status; Cloud Custodian metadata,
 tags, rotation status, rotations and policies, and no grants, for its filters for keys have none; Prowler metadata, policies, tags and rotation status of the customer managed keys. kms-insights reads all of that, the AWS_RAM
 policies, aliases, custom key stores and last usage, and writes the lake. Cloud Custodian gives up altogether at a key whose policy it may not read or whose `Statement` is a single object: it is

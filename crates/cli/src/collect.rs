@@ -44,7 +44,7 @@ pub(crate) struct CollectArguments {
     #[arg(long, env = "KMS_INSIGHTS_EXTERNAL_ID", value_name = "ID", hide_env_values = true)]
     external_id: Option<String>,
     /// How many accounts are read at once [default: 10]
-    #[arg(long, env = "KMS_INSIGHTS_CONCURRENCY", value_name = "N")]
+    #[arg(long, env = "KMS_INSIGHTS_CONCURRENCY", value_parser = at_least_one, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
     /// Leave out AWS managed keys
     #[arg(long)]
@@ -56,7 +56,7 @@ pub(crate) struct CollectArguments {
     #[arg(long, env = "KMS_INSIGHTS_QUOTA_SHARE", value_name = "SHARE")]
     quota_share: Option<f64>,
     /// How many requests may be under way at once
-    #[arg(long, default_value = "512", value_name = "N")]
+    #[arg(long, default_value = "512", value_parser = at_least_one, value_name = "N")]
     max_requests: NonZeroUsize,
     /// How long one attempt at a request may take
     #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
@@ -96,6 +96,11 @@ pub(crate) enum SummaryFormat {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error} (examples: 90s, 10m, 2h)"))
+}
+
+/// A count that cannot be zero.
+pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "a whole number from 1".to_owned())
 }
 
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(flag: &str, texts: &[String]) -> Result<Vec<T>, Trouble> {
@@ -187,7 +192,7 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
     let job = Job { role: Some(EarlierRole { name: Some(role.name.clone()), external_id: role.external_id.clone() }), options, resume };
     let cloud = Arc::new(AwsCloud::new(config, role, &tables::required_actions()));
     let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
-    summary::print(&published, &lake, arguments.format)?;
+    summary::print(&published, &lake.location().to_string(), arguments.format)?;
     if let Some(warning) = summary::not_shown(&published, &lake).await {
         eprintln!("{warning}");
     }

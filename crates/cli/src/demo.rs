@@ -81,7 +81,11 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     let job = Job { options: options(), role: None, resume: None };
     let published = pipeline::collect_and_publish(cloud, job, &lake, observer, Stop::default()).await?;
     sandbox.shutdown().await;
-    summary::print(&published, &lake, arguments.format)?;
+    let place = match kept {
+        Some(_) if !json => "in a temporary folder that goes with the demo: --lake DIR keeps it".to_owned(),
+        _ => lake.location().to_string(),
+    };
+    summary::print(&published, &place, arguments.format)?;
     #[cfg(feature = "sql")]
     if !json {
         answers(&lake).await?;

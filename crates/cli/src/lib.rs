@@ -1,5 +1,7 @@
 //! The `kms-insights` program: its commands, wired to the crates that do the work.
 
+#![forbid(unsafe_code)]
+
 mod collect;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -73,10 +75,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Threads for what blocks: a local lake's files, the look-up of names. Each keeps memory of its own, so that many are dear and these are enough.
+const BLOCKING_THREADS: usize = 8;
+
 fn run(program: Program) -> Result<Exit, Trouble> {
     let settings = Settings::load(program.config.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Trouble::failed(format_args!("no runtime: {error}")))?;
-    let exit = runtime.block_on(async {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build().map_err(|error| Trouble::failed(format_args!("no runtime: {error}")))?;
+    // On the runtime's own threads: what collecting leaves of their memory, publishing uses again.
+    let work = runtime.spawn(async {
         match program.command {
             #[cfg(feature = "sandbox")]
             Command::Demo(arguments) => demo::run(arguments).await,
@@ -87,6 +94,7 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
         }
     });
+    let exit = runtime.block_on(work).unwrap_or_else(|error| Err(Trouble::failed(format_args!("the program has a defect: {error}"))));
     // Tasks that still wait, for a signal or an idle connection, must not hold up the end.
     runtime.shutdown_background();
     exit

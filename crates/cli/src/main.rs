@@ -1,5 +1,8 @@
 //! The `kms-insights` binary; the program itself is the library beside it.
 
+mod allocator;
+
 fn main() -> std::process::ExitCode {
+    allocator::return_memory_at_once();
     kms_insights::main(std::env::args_os())
 }

@@ -91,7 +91,8 @@ pub(crate) async fn write_stdout(result: QueryResult, format: Format) -> Result<
 /// A file that is there whole or not at all.
 async fn write_file(result: QueryResult, format: Format, path: &std::path::Path) -> Result<(), Trouble> {
     let failed =
-        |error: std::io::Error| Trouble::failed(format_args!("{}: {error}", path.display())).next("name a file in a folder that exists and may be written");
+        // The kind alone: the error itself names the file that is written before it gets the name asked for.
+        |error: std::io::Error| Trouble::failed(format_args!("{}: {}", path.display(), error.kind())).next("name a file in a folder that exists and may be written");
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| std::path::Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".kms-insights-").tempfile_in(folder).map_err(failed)?;
     {

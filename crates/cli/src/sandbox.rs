@@ -14,7 +14,7 @@ pub(crate) struct ShapeArguments {
     #[arg(long, default_value = "7", value_name = "N")]
     seed: u64,
     /// How many accounts
-    #[arg(long, default_value = "12", value_name = "N")]
+    #[arg(long, default_value = "12", value_parser = crate::collect::at_least_one, value_name = "N")]
     accounts: NonZeroUsize,
 }
 

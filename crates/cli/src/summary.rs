@@ -51,11 +51,11 @@ pub(crate) const fn exit(run: &PublishedRun) -> Exit {
     }
 }
 
-/// Prints the summary.
-pub(crate) fn print(run: &PublishedRun, lake: &Lake, format: SummaryFormat) -> Result<(), Trouble> {
+/// Prints the summary; `lake` says where it is.
+pub(crate) fn print(run: &PublishedRun, lake: &str, format: SummaryFormat) -> Result<(), Trouble> {
     let text = match format {
-        SummaryFormat::Human => human(run, &lake.location().to_string()),
-        SummaryFormat::Json => format!("{}\n", json(run, &lake.location().to_string())),
+        SummaryFormat::Human => human(run, lake),
+        SummaryFormat::Json => format!("{}\n", json(run, lake)),
     };
     crate::terminal::print(&text)?;
     if let Some(error) = &run.cleanup_error {

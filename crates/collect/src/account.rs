@@ -31,6 +31,8 @@ pub(crate) struct AccountReading<C, S> {
     pub(crate) turns: Turns,
     /// How many accounts may be open: what is known of an open account is in memory, and so are its sessions and clients.
     pub(crate) may_be_open: Semaphore,
+    /// How many keys may be read at once.
+    pub(crate) keys_under_way: Arc<Semaphore>,
     /// Paces `sts:AssumeRole`, which counts against the caller's account whatever account the role is in.
     pub(crate) assume_role: Bucket,
     /// Keys of the whole run whose last usage is still to come.
@@ -221,6 +223,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
                 region,
                 kms: kms.as_ref(),
                 requests: &self.requests,
+                keys_under_way: &self.keys_under_way,
                 options: &self.options,
                 sink: self.sink.as_ref(),
                 observer: &self.observer,

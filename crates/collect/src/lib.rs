@@ -7,6 +7,8 @@
 //! The flow, top to bottom: `run` → [`plan`] → `account` → `region` → `key` and `last_usage`, each request through `call`. AWS is behind the traits of [`cloud`];
 //! [`aws`] implements them with the SDK. What is read leaves through a [`Sink`], what happens through [`Event`]s.
 
+#![forbid(unsafe_code)]
+
 mod account;
 pub mod aws;
 mod call;

@@ -5,8 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, stream::BoxStream};
 use kms_insights_model::{AccountId, Alias, ApiAction, CustomKeyStore, Fact, Failure, KeyArn, KeyFacts, KeyId, KeyMetadata, Region, StagedRecord, UnitRecord};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     Event, KnownKey, Observer, Options, Sink, SinkError,
@@ -18,8 +19,11 @@ use crate::{
     quota::Bucket,
 };
 
-/// Keys of one Region that are read at once: more than the slowest operation's requests per second, so that its quota never runs idle.
-const KEYS_UNDER_WAY: usize = 128;
+/// Keys of one Region that are read at once: the slowest operation takes 100 requests a second, so its quota does not run idle where a key takes up to 0.64 s.
+const KEYS_UNDER_WAY_IN_REGION: usize = 64;
+
+/// Keys that are read at once in the whole run, each with the requests that it waits for in memory. Ten accounts in four Regions each still have 25 each.
+pub(crate) const KEYS_UNDER_WAY: usize = 1024;
 
 /// The reading of one account in one Region.
 pub(crate) struct RegionReading<'a, K, S> {
@@ -27,11 +31,29 @@ pub(crate) struct RegionReading<'a, K, S> {
     pub(crate) region: Region,
     pub(crate) kms: &'a K,
     pub(crate) requests: &'a Requests,
+    /// How many keys may be read at once, over all Regions of all accounts.
+    pub(crate) keys_under_way: &'a Arc<Semaphore>,
     pub(crate) options: &'a Options,
     pub(crate) sink: &'a S,
     pub(crate) observer: &'a Observer,
     pub(crate) until: Until,
     pub(crate) usage: Option<UsageQueue>,
+}
+
+/// A place among the keys under way; `Err` is never seen, for the semaphore is never closed.
+type Place = Result<OwnedSemaphorePermit, AcquireError>;
+
+/// Each key with its place, taken before its reading exists: what only waits takes no memory.
+fn with_place(keys: Vec<(KeyId, Option<KnownKey>)>, places: Arc<Semaphore>) -> BoxStream<'static, (KeyId, Option<KnownKey>, Place)> {
+    futures::stream::unfold(keys.into_iter(), move |mut keys| {
+        let places = Arc::clone(&places);
+        async move {
+            let (key, known) = keys.next()?;
+            let place = places.acquire_owned().await;
+            Some(((key, known, place), keys))
+        }
+    })
+    .boxed()
 }
 
 /// What became of one listed key.
@@ -144,7 +166,9 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
     ) -> Result<u64, SinkError> {
         let mut rows = 0;
         let mut read = std::pin::pin!(
-            futures::stream::iter(keys).map(|(key, known)| self.read_key(reading, key, known, aliases.clone())).buffer_unordered(KEYS_UNDER_WAY)
+            with_place(keys, Arc::clone(self.keys_under_way))
+                .map(|(key, known, place)| self.read_key(reading, key, known, aliases.clone(), place))
+                .buffer_unordered(KEYS_UNDER_WAY_IN_REGION)
         );
         while let Some(key) = read.next().await {
             let (account, region) = (self.account, self.region.clone());
@@ -171,7 +195,14 @@ impl<K: KmsReader, S: Sink> RegionReading<'_, K, S> {
         }
     }
 
-    async fn read_key(&self, reading: &KeyReading<'_, K>, key: KeyId, known: Option<KnownKey>, aliases: impl Future<Output = Arc<Aliases>>) -> ReadKey {
+    async fn read_key(
+        &self,
+        reading: &KeyReading<'_, K>,
+        key: KeyId,
+        known: Option<KnownKey>,
+        aliases: impl Future<Output = Arc<Aliases>>,
+        _place: Place,
+    ) -> ReadKey {
         let arn = KeyArn::new(self.account, self.region.clone(), key.clone());
         let known = match known {
             Some(KnownKey::Complete) => return ReadKey::Complete(arn),

@@ -16,6 +16,7 @@ use crate::{
     cloud::Cloud,
     plan::{self, OrganizationBuckets, Plan, PlanError, PlannedAccount, Tree},
     quota::Bucket,
+    region,
     turn::Turns,
 };
 
@@ -95,6 +96,7 @@ where
         partition,
         turns: Turns::new(options.concurrency),
         may_be_open: Semaphore::new(ACCOUNTS_OPEN.max(options.concurrency.get())),
+        keys_under_way: Arc::new(Semaphore::new(region::KEYS_UNDER_WAY)),
         assume_role: Bucket::new(ApiAction::StsAssumeRole, options.quota_share),
         usages_waiting: Arc::clone(&usages_waiting),
     });

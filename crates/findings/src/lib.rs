@@ -5,6 +5,8 @@
 //!
 //! Two scales, never mixed: [`Severity`] says how bad it is if it is so, [`Confidence`] how sure it is that it is so.
 
+#![forbid(unsafe_code)]
+
 mod analysis;
 mod documentation;
 mod finding;

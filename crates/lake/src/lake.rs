@@ -117,6 +117,14 @@ impl Lake {
         self.staging_path().join(run.as_str())
     }
 
+    /// A larger file is written in parts of this size. S3 admits none smaller than 5 MiB; a folder has no such limit, and what is not yet written is in memory.
+    pub(crate) const fn upload_part_bytes(&self) -> usize {
+        match self.location {
+            LakeLocation::Local(_) => 1 << 20,
+            LakeLocation::S3 { .. } => 5 << 20,
+        }
+    }
+
     /// The local folder behind a path of this lake; `None` on S3.
     pub(crate) fn local_folder(&self, path: &Path) -> Option<PathBuf> {
         match &self.location {
@@ -127,11 +135,10 @@ impl Lake {
 
     /// Writes an object that must not exist yet. `false` when another object is there; an equal one counts as this write's own, because a request whose answer
     /// was lost is sent again by the SDK and then finds its own object.
-    pub(crate) async fn put_new(&self, path: &Path, bytes: Vec<u8>) -> Result<bool, LakeError> {
-        let bytes = Bytes::from(bytes);
-        match self.store.put_opts(path, PutPayload::from_bytes(bytes.clone()), PutMode::Create.into()).await {
+    pub(crate) async fn put_new(&self, path: &Path, content: PutPayload) -> Result<bool, LakeError> {
+        match self.store.put_opts(path, content.clone(), PutMode::Create.into()).await {
             Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(self.get(path).await? == bytes),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(self.get(path).await? == Bytes::from(content)),
             Err(source) => Err(LakeError::store("write", path)(source)),
         }
     }
@@ -140,7 +147,7 @@ impl Lake {
     /// where the content lies until then.
     pub(crate) async fn put_new_durably(&self, draft: &Path, path: &Path, bytes: Vec<u8>) -> Result<bool, LakeError> {
         if !self.is_local() {
-            return self.put_new(path, bytes).await;
+            return self.put_new(path, bytes.into()).await;
         }
         let bytes = Bytes::from(bytes);
         self.store.put(draft, PutPayload::from_bytes(bytes.clone())).await.map_err(LakeError::store("write", draft))?;

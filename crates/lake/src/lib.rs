@@ -9,6 +9,8 @@
 //! <root>/runs/snapshot_date=YYYY-MM-DD/<run_id>.parquet                written last: publishes the run, and says which attempt's files are its own
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod column;
 pub mod ddl;
 pub mod documentation;

@@ -3,6 +3,8 @@
 //! This crate keeps the first promise of the product: *nothing silently missing*. A thing read from AWS is never a bare value but a [`Fact`]: observed, not
 //! applicable, denied, or failed. It knows neither the AWS SDK nor files nor Arrow; the names are AWS's own.
 
+#![forbid(unsafe_code)]
+
 mod account;
 mod action;
 mod arn;

@@ -8,6 +8,8 @@
 //! Sources: AWS KMS Developer Guide, "Key policies in AWS KMS" and "Condition keys for AWS KMS"; IAM User Guide, "IAM JSON policy elements reference" and
 //! "AWS global condition context keys"; Service Authorization Reference, "Actions, resources, and condition keys for AWS Key Management Service".
 
+#![forbid(unsafe_code)]
+
 mod action;
 mod concern;
 mod condition;

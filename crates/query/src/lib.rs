@@ -3,6 +3,8 @@
 //! The promise kept here: a reader sees only whole snapshots, and can only read. The same SQL runs on Athena and Trino: views are written once, in
 //! `athena/views`, and what Trino has and `DataFusion` lacks, or takes for something else, is in `functions`; `docs/decisions` says what still differs.
 
+#![forbid(unsafe_code)]
+
 mod catalog;
 mod engine;
 mod error;

@@ -29,6 +29,8 @@ where
         Some(message) => message.lines().next().unwrap_or_default().to_owned(),
         None => match status {
             Some(status) if !(200..300).contains(&status) => format!("HTTP status {status}"),
+            // The SDK goes on with a paragraph about every place in which it looked.
+            _ if matches!(source(error), Some(CredentialsError::CredentialsNotLoaded(_))) => "no credentials found".to_owned(),
             _ => causes(error),
         },
     };

@@ -16,17 +16,17 @@ use crate::{LakeError, table::Row};
 /// Rows are turned into columns when there are so many …
 const BATCH_ROWS: usize = 4096;
 /// … or when they take so many bytes.
-const BATCH_BYTES: usize = 2 << 20;
+const BATCH_BYTES: usize = 512 << 10;
 /// A row group ends at so many rows …
 const ROW_GROUP_ROWS: usize = 64 << 10;
 /// … or when the writer holds so many bytes of it: memory must not grow with the table, and readers skip row groups of other accounts.
-const ROW_GROUP_BYTES: usize = 8 << 20;
+const ROW_GROUP_BYTES: usize = 4 << 20;
 /// A file ends at about this size; engines read several files at once.
 const FILE_BYTES: usize = 128 << 20;
-/// A file larger than this goes to S3 in parts of this size, the smallest that S3 admits.
-const UPLOAD_PART_BYTES: usize = 5 << 20;
-const CONCURRENT_UPLOADS: usize = 2;
-const ZSTD_LEVEL: i32 = 3;
+const CONCURRENT_UPLOADS: usize = 1;
+const ZSTD_LEVEL: i32 = 1;
+/// Each column of each open file has a page under way, and a compressor whose memory grows with the page.
+const PAGE_BYTES: usize = 128 << 10;
 
 /// One table's files of one run.
 pub(crate) struct Sink<R> {
@@ -40,6 +40,7 @@ pub(crate) struct Sink<R> {
 pub(crate) fn writer_properties() -> Result<WriterProperties, ParquetError> {
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_data_page_size_limit(PAGE_BYTES)
         .set_created_by(concat!("kms-insights ", env!("CARGO_PKG_VERSION")).to_owned())
         .build())
 }
@@ -77,7 +78,7 @@ impl<R: Row> Sink<R> {
             closed => {
                 let path = self.attempt.data_file(R::TABLE, self.files.len());
                 self.files.push(path.clone());
-                let upload = FileUpload { attempt: self.attempt.clone(), path: path.clone(), head: Vec::new(), rest: None };
+                let upload = FileUpload { attempt: self.attempt.clone(), path: path.clone(), head: Vec::new(), head_bytes: 0, rest: None };
                 let properties = writer_properties().map_err(LakeError::parquet("write", &path))?;
                 let writer = AsyncArrowWriter::try_new(upload, R::TABLE.arrow_schema(), Some(properties)).map_err(LakeError::parquet("write", &path))?;
                 closed.insert((path, writer))
@@ -109,7 +110,8 @@ impl<R: Row> Sink<R> {
 struct FileUpload {
     attempt: Attempt,
     path: Path,
-    head: Vec<u8>,
+    head: Vec<Bytes>,
+    head_bytes: usize,
     rest: Option<WriteMultipart>,
 }
 
@@ -120,11 +122,15 @@ impl FileUpload {
             upload.put(bytes);
             return Ok(());
         }
-        self.head.extend_from_slice(&bytes);
-        if self.head.len() >= UPLOAD_PART_BYTES {
+        self.head_bytes += bytes.len();
+        self.head.push(bytes);
+        let part_bytes = self.attempt.lake.upload_part_bytes();
+        if self.head_bytes >= part_bytes {
             let upload = self.attempt.lake.object_store().put_multipart(&self.path).await.map_err(LakeError::store("write", &self.path))?;
-            let mut upload = WriteMultipart::new_with_chunk_size(upload, UPLOAD_PART_BYTES);
-            upload.put(std::mem::take(&mut self.head).into());
+            let mut upload = WriteMultipart::new_with_chunk_size(upload, part_bytes);
+            for bytes in std::mem::take(&mut self.head) {
+                upload.put(bytes);
+            }
             self.rest = Some(upload);
         }
         Ok(())
@@ -134,7 +140,7 @@ impl FileUpload {
         if let Some(upload) = self.rest.take() {
             return upload.finish().await.map(drop).map_err(LakeError::store("write", &self.path));
         }
-        if self.attempt.lake.put_new(&self.path, std::mem::take(&mut self.head)).await? { Ok(()) } else { Err(self.attempt.taken_over()) }
+        if self.attempt.lake.put_new(&self.path, std::mem::take(&mut self.head).into_iter().collect()).await? { Ok(()) } else { Err(self.attempt.taken_over()) }
     }
 }
 

@@ -122,7 +122,7 @@ async fn a_row_that_comes_late_for_files_that_were_deleted_as_leftovers_publishe
         move || {
             async move {
                 let bytes = encode(std::slice::from_ref(&late_row)).unwrap();
-                assert!(first.put_new(&first.run_path(&run), bytes).await.unwrap());
+                assert!(first.put_new(&first.run_path(&run), bytes.into()).await.unwrap());
             }
             .boxed()
         }
@@ -158,7 +158,7 @@ async fn a_published_row_is_not_replaced_while_its_files_are_there() {
         first.object_store().copy(&file, &first.partition_path(table, &run).join(format!("{run}-g0001-0000.parquet"))).await.unwrap();
     }
     let earlier = RunRow { generation: 1, ..row.clone() };
-    assert!(first.put_new(&first.run_path(&run), encode(std::slice::from_ref(&earlier)).unwrap()).await.unwrap());
+    assert!(first.put_new(&first.run_path(&run), encode(std::slice::from_ref(&earlier)).unwrap().into()).await.unwrap());
     let error = Attempt::new(&first, &second).commit(&row).await.unwrap_err();
     assert!(matches!(error, LakeError::AlreadyPublished { .. }), "{error}");
     assert_eq!(first.published_runs().await.unwrap(), [earlier]);

@@ -295,7 +295,7 @@ pub(super) fn part_path(lake: &Lake, run: &RunId, account: AccountId, name: Part
 pub(super) async fn write_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeError> {
     let path = lake.staged_run_path(&info.run_id).join(INFO);
     let bytes = serde_json::to_vec_pretty(info).map_err(|source| LakeError::Encode { what: format!("run {}", info.run_id), source })?;
-    if !lake.put_new(&path, bytes).await? {
+    if !lake.put_new(&path, bytes.into()).await? {
         return Err(LakeError::TakenOver { run: info.run_id.clone() });
     }
     lake.sync(vec![path]).await
@@ -329,7 +329,7 @@ pub(super) async fn claim_generation(lake: &Lake, run: &RunId) -> Result<u32, La
         let path = claim_path(lake, run, generation);
         // The process id makes two claims differ, so that only one of them can take the object for its own.
         let claim = format!("process {} at {}\n", std::process::id(), chrono::Utc::now().to_rfc3339());
-        if lake.put_new(&path, claim.into_bytes()).await? {
+        if lake.put_new(&path, claim.into_bytes().into()).await? {
             return Ok(generation);
         }
         generation += 1;

@@ -282,7 +282,7 @@ impl Inner {
         let path = run::part_path(&self.lake, &self.run, account, name);
         let bytes = part::compress(lines).map_err(|error| part::corrupt(&path, error.to_string()))?;
         // A part of this generation that is not ours means that somebody else claimed the same generation, which the store should have prevented.
-        if self.lake.put_new(&path, bytes).await? { Ok(()) } else { Err(LakeError::TakenOver { run: self.run.clone() }) }
+        if self.lake.put_new(&path, bytes.into()).await? { Ok(()) } else { Err(LakeError::TakenOver { run: self.run.clone() }) }
     }
 }
 
