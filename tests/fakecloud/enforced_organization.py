@@ -111,7 +111,15 @@ class EnforcedOrganization:
                     "Principal": {"AWS": f"arn:aws:iam::{self.management}:root"},
                     "Action": "sts:AssumeRole",
                     "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}},
-                }
+                },
+                # fakecloud judges a trust policy twice: for every request alike, knowing nothing of what the request says, and then in STS, where each session has a
+                # name. This lets the first pass; the second is left to the statement above.
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{self.management}:root"},
+                    "Action": "sts:AssumeRole",
+                    "Condition": {"Null": {"sts:RoleSessionName": "true"}},
+                },
             ],
         }
         member.client("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust))
