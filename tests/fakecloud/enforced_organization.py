@@ -128,7 +128,9 @@ class EnforcedOrganization:
 
     def deny(self, member: Member, action: str) -> None:
         """Attaches a service control policy that denies the action in the member's account."""
-        content = {"Version": "2012-10-17", "Statement": [{"Sid": "No", "Effect": "Deny", "Action": action, "Resource": "*"}]}
+        # In AWS the account has FullAWSAccess beside it; fakecloud attaches that to the root only, and an account whose own policies allow nothing may do nothing.
+        statements = [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Sid": "No", "Effect": "Deny", "Action": action, "Resource": "*"}]
+        content = {"Version": "2012-10-17", "Statement": statements}
         policy = self.organizations.create_policy(
             Content=json.dumps(content), Description="denies one action", Name=f"no {action} in {member.name}".replace(":", " "), Type="SERVICE_CONTROL_POLICY"
         )

@@ -40,8 +40,10 @@ def test_the_pages_are_real(large: Member) -> None:
 def test_every_page_of_keys_and_aliases_is_read_once(program: Program, organization: EnforcedOrganization, large: Member, tmp_path: Path) -> None:
     finished, lake = collect(program, organization, tmp_path, "--accounts", large.account_id, "--last-usage-budget", "0s")
     finished.expect(EXIT_PARTIAL)
-    assert {row[3:] for row in lacks(lake)} == {("last_usage", "kms:GetKeyLastUsage", "budget")}
-    rows = lake.rows("keys", ("key_arn", "aliases"))
+    # The listing of aliases above made fakecloud add AWS managed keys that, unlike AWS's, nobody may read.
+    own = set(large.keys)
+    assert {row[3:] for row in lacks(lake) if row[2] in own} == {("last_usage", "kms:GetKeyLastUsage", "budget")}
+    rows = [row for row in lake.rows("keys", ("key_arn", "aliases")) if row["key_arn"] in own]
     assert Counter(row["key_arn"] for row in rows) == Counter(large.keys)
     expected = {key: [f"alias/number-{number}"] if number < ALIASES else [] for number, key in enumerate(large.keys)}
     assert {row["key_arn"]: row["aliases"] for row in rows} == expected

@@ -1,7 +1,11 @@
-"""The narrowed session and the documented role policy suffice, and whatever lacks is a denial that is named."""
+"""The narrowed session and the documented role policy suffice, and whatever lacks is a denial that is named.
+
+fakecloud does not ask IAM about `account:ListRegions`: what its denial costs is proved on the sandbox, in tests/end_to_end/faults.rs.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,7 @@ from typing import Any
 import pytest
 
 from collector import EXIT_DONE, EXIT_PARTIAL, Program
-from enforced_organization import REGION, EnforcedOrganization, Member, collect, documented_actions, lacks, member_role_policy, without_action
+from enforced_organization import REGION, EnforcedOrganization, Member, collect, documented_actions, lacks, without_action
 
 # What lacks where an action is denied: the facts of each key, or that of the account's Region.
 KEY_FACTS: dict[str, tuple[str, ...]] = {
@@ -25,20 +29,17 @@ KEY_FACTS: dict[str, tuple[str, ...]] = {
 REGION_FACTS = {"kms:DescribeCustomKeyStores": "custom_key_stores", "kms:ListAliases": "alias_listing", "kms:ListKeys": "key_listing"}
 
 
-@pytest.fixture(scope="module")
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
 def member(organization: EnforcedOrganization) -> Member:
-    """An account with two keys that can rotate."""
-    made = organization.member("payments")
+    """An account with two keys that can rotate. A new one for each test: ListAliases makes fakecloud add AWS managed keys that, unlike AWS's, nobody may read."""
+    made = organization.member(f"payments-{next(NUMBERS)}")
     made.make_key(Description="orders", Tags=[{"TagKey": "Team", "TagValue": "payments"}])
     made.make_key(Description="invoices")
     made.client("kms").create_alias(AliasName="alias/orders", TargetKeyId=made.keys[0])
     return made
-
-
-@pytest.fixture(autouse=True)
-def documented(member: Member) -> None:
-    """Every test begins with the documented policy."""
-    member.allow(member_role_policy())
 
 
 def test_the_documented_policy_and_the_narrowed_session_suffice(program: Program, organization: EnforcedOrganization, member: Member, tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_the_documented_policy_and_the_narrowed_session_suffice(program: Program
     }
 
 
-def test_the_documented_policy_allows_nothing_but_reads(member: Member) -> None:
+def test_the_documented_policy_allows_nothing_but_reads() -> None:
     assert set(documented_actions()) == {*KEY_FACTS, *REGION_FACTS, "account:ListRegions"}
 
 
@@ -75,18 +76,6 @@ def expected_denials(member: Member, action: str, keys: list[str] | None = None)
     return sorted(facts, key=repr)
 
 
-def test_without_the_list_of_regions_the_default_ones_are_read_and_the_denial_is_named(
-    program: Program, organization: EnforcedOrganization, member: Member, tmp_path: Path
-) -> None:
-    member.allow(without_action("account:ListRegions"))
-    finished, lake = collect(program, organization, tmp_path, "--accounts", member.account_id, "--last-usage-budget", "0s", regions=None)
-    finished.expect(EXIT_PARTIAL)
-    denied = [row for row in lacks(lake) if row[-1] == "access_denied"]
-    assert denied == [(member.account_id, None, None, "regions", "account:ListRegions", "access_denied")]
-    (account,) = lake.rows("accounts", ("regions",))
-    assert len(account["regions"]) == 17
-
-
 def test_a_service_control_policy_denies_one_action_in_one_account(
     program: Program, organization: EnforcedOrganization, member: Member, tmp_path: Path
 ) -> None:
@@ -103,7 +92,8 @@ def test_a_key_policy_denies_its_own_reading(program: Program, organization: Enf
     guarded = organization.member("guarded")
     open_key = guarded.make_key(Description="open")
     root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{guarded.account_id}:root"}, "Action": "kms:*", "Resource": "*"}
-    secret = {"Effect": "Deny", "Principal": {"AWS": guarded.role_arn}, "Action": "kms:GetKeyPolicy", "Resource": "*"}
+    # AWS takes a role's ARN for its sessions too, fakecloud does not.
+    secret = {"Effect": "Deny", "Principal": "*", "Action": "kms:GetKeyPolicy", "Resource": "*"}
     key = guarded.make_key(Description="guarded", Policy=json.dumps({"Version": "2012-10-17", "Statement": [root, secret]}))
     finished, lake = collect(program, organization, tmp_path, "--accounts", guarded.account_id)
     finished.expect(EXIT_PARTIAL)
