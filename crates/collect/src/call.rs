@@ -249,21 +249,26 @@ mod tests {
         assert_eq!(result.unwrap_err().code, ErrorCode::Timeout);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_operation_that_never_answered_is_not_insisted_upon() {
-        let bucket = Bucket::new(ApiAction::KmsGetKeyLastUsage, 1.0);
+    /// How often a service that always fails is asked, when ten things are wanted of it one after the other.
+    async fn attempts_of_ten_failing_calls(requests: &Requests, bucket: &Bucket) -> u32 {
         let asked = AtomicU32::new(0);
-        let requests = requests(&Stop::default());
         for _ in 0..10 {
             let result: Result<(), Failure> = requests
-                .call(&bucket, Until::always(), || async {
+                .call(bucket, Until::always(), || async {
                     asked.fetch_add(1, Ordering::Relaxed);
                     Err(error(ErrorCode::ServiceError))
                 })
                 .await;
             assert_eq!(result.unwrap_err().code, ErrorCode::ServiceError);
         }
-        assert_eq!(asked.into_inner(), 3 * 5 + 7, "three keys with all retries, then one attempt each");
+        asked.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operation_that_never_answered_is_not_insisted_upon() {
+        let bucket = Bucket::new(ApiAction::KmsGetKeyLastUsage, 1.0);
+        let requests = requests(&Stop::default());
+        assert_eq!(attempts_of_ten_failing_calls(&requests, &bucket).await, 3 * 5 + 7, "three keys with all retries, then one attempt each");
     }
 
     #[tokio::test(start_paused = true)]
@@ -271,17 +276,7 @@ mod tests {
         let bucket = Bucket::new(ApiAction::KmsGetKeyPolicy, 1.0);
         let requests = requests(&Stop::default());
         requests.call(&bucket, Until::always(), || async { Ok(()) }).await.unwrap();
-        let asked = AtomicU32::new(0);
-        for _ in 0..10 {
-            let result: Result<(), Failure> = requests
-                .call(&bucket, Until::always(), || async {
-                    asked.fetch_add(1, Ordering::Relaxed);
-                    Err(error(ErrorCode::ServiceError))
-                })
-                .await;
-            assert_eq!(result.unwrap_err().code, ErrorCode::ServiceError);
-        }
-        assert_eq!(asked.into_inner(), 10 * 5);
+        assert_eq!(attempts_of_ten_failing_calls(&requests, &bucket).await, 10 * 5);
     }
 
     #[tokio::test(start_paused = true)]

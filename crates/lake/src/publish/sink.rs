@@ -78,7 +78,7 @@ impl<R: Row> Sink<R> {
             closed => {
                 let path = self.attempt.data_file(R::TABLE, self.files.len());
                 self.files.push(path.clone());
-                let upload = FileUpload { attempt: self.attempt.clone(), path: path.clone(), head: Vec::new(), head_bytes: 0, rest: None };
+                let upload = FileUpload { attempt: self.attempt.clone(), path: path.clone(), head: Vec::new(), rest: None };
                 let properties = writer_properties().map_err(LakeError::parquet("write", &path))?;
                 let writer = AsyncArrowWriter::try_new(upload, R::TABLE.arrow_schema(), Some(properties)).map_err(LakeError::parquet("write", &path))?;
                 closed.insert((path, writer))
@@ -111,7 +111,6 @@ struct FileUpload {
     attempt: Attempt,
     path: Path,
     head: Vec<Bytes>,
-    head_bytes: usize,
     rest: Option<WriteMultipart>,
 }
 
@@ -122,10 +121,9 @@ impl FileUpload {
             upload.put(bytes);
             return Ok(());
         }
-        self.head_bytes += bytes.len();
         self.head.push(bytes);
         let part_bytes = self.attempt.lake.upload_part_bytes();
-        if self.head_bytes >= part_bytes {
+        if self.head.iter().map(Bytes::len).sum::<usize>() >= part_bytes {
             let upload = self.attempt.lake.object_store().put_multipart(&self.path).await.map_err(LakeError::store("write", &self.path))?;
             let mut upload = WriteMultipart::new_with_chunk_size(upload, part_bytes);
             for bytes in std::mem::take(&mut self.head) {

@@ -20,7 +20,7 @@ use crate::LakeError;
 /// So many bytes of JSON are turned into facts at once: memory must not grow with an account's keys. Parts that the cache has no room for are fetched again for each chunk
 /// that has keys in them.
 const CHUNK_BYTES: u64 = 2 << 20;
-/// So many bytes of compressed parts are kept from their first reading, of all accounts that are being read: some hundred thousand keys.
+/// So many bytes of compressed parts are kept from their first reading, of all accounts that are being read: tens of thousands of keys.
 const CACHE_BYTES: usize = 16 << 20;
 const CONCURRENT_FETCHES: usize = 8;
 
