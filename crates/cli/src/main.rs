@@ -3,6 +3,6 @@
 mod allocator;
 
 fn main() -> std::process::ExitCode {
-    allocator::return_memory_at_once();
+    allocator::hold_little();
     kms_insights::main(std::env::args_os())
 }

@@ -8,7 +8,7 @@ mod session;
 
 use std::collections::BTreeSet;
 
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig};
 use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
@@ -53,10 +53,11 @@ fn http_client_through(proxy: ProxyConfig) -> SharedHttpClient {
 }
 
 /// The AWS configuration the AWS way: profile, environment, `AWS_ENDPOINT_URL`, SSO, instance and container roles. The SDK's own retries are off: each attempt has
-/// to wait for its place in the quota.
+/// to wait for its place in the quota. So is its watch over the pace of an answer's bytes: each attempt has a deadline.
 pub async fn load_config(attempt_timeout: std::time::Duration) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5).min(attempt_timeout)).build();
-    load(from_environment().retry_config(RetryConfig::disabled()).timeout_config(timeouts)).await
+    let whole_answers = StalledStreamProtectionConfig::disabled();
+    load(from_environment().retry_config(RetryConfig::disabled()).timeout_config(timeouts).stalled_stream_protection(whole_answers)).await
 }
 
 /// The same for a lake on S3, where nobody counts requests: the SDK retries by itself.
