@@ -4,7 +4,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`findings` (
   `key_id` string COMMENT 'The key’s id within its account and Region.',
   `account_id` string COMMENT 'The account that owns the key.',
   `region` string COMMENT 'The key’s Region.',
-  `finding_id` string COMMENT 'The finding’s id: the same in every run for the same key, rule and cause.',
+  `finding_id` string COMMENT 'The finding’s id: the same in every run for the same key, rule and cause. A statement is the same cause as long as its effect, principals, actions and conditions are, wherever it stands.',
   `rule` string COMMENT 'The rule’s id.',
   `severity` string COMMENT 'How bad it is, if it is so.',
   `confidence` string COMMENT 'How sure it is.',

@@ -17,11 +17,11 @@ FROM collection_errors e
 JOIN latest_run r ON e.snapshot_date = r.snapshot_date AND e.run_id = r.run_id
 LEFT JOIN accounts a ON a.snapshot_date = e.snapshot_date AND a.run_id = e.run_id AND a.account_id = e.account_id
 LEFT JOIN (
-    SELECT k.account_id, k.region, count(*) AS keys
+    SELECT k.run_id, k.account_id, k.region, count(*) AS keys
     FROM keys k
     JOIN latest_run l ON k.snapshot_date = l.snapshot_date AND k.run_id = l.run_id
-    GROUP BY k.account_id, k.region
-) n ON n.account_id = e.account_id AND n.region = e.region
+    GROUP BY k.run_id, k.account_id, k.region
+) n ON n.run_id = e.run_id AND n.account_id = e.account_id AND n.region = e.region
 GROUP BY e.account_id, a.name, e.region, e.fact, e.operation, e.code, e.retryable, e.snapshot_date, e.run_id
 UNION ALL
 SELECT

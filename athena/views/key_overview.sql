@@ -42,6 +42,7 @@ SELECT
             ', ',
             CASE WHEN k.metadata_status IN ('denied', 'failed') THEN 'metadata' END,
             CASE WHEN k.aliases_status IN ('denied', 'failed') THEN 'aliases' END,
+            CASE WHEN k.custom_key_store_id IS NOT NULL AND k.custom_key_store_status IN ('denied', 'failed') THEN 'custom_key_store' END,
             CASE WHEN k.policy_status IN ('denied', 'failed') THEN 'policy' END,
             CASE WHEN k.ram_policy_status IN ('denied', 'failed') THEN 'ram_policy' END,
             CASE WHEN k.grants_status IN ('denied', 'failed') THEN 'grants' END,

@@ -17,18 +17,22 @@ FROM (
         k.monthly_cost_usd,
         CASE
             WHEN u.last_used_at >= date_add('day', -90, r.started_at) THEN NULL
+            WHEN u.verdict = 'used' AND u.last_used_at IS NULL THEN 'used, but it is not known when'
             WHEN m.set_last_used_at >= date_add('day', -90, r.started_at) THEN 'unused here, used in another Region'
             WHEN COALESCE(u.status, 'failed') IN ('denied', 'failed') THEN 'the last use could not be read'
-            WHEN k.created_at >= date_add('day', -90, r.started_at) THEN 'new, not used yet'
+            WHEN COALESCE(k.created_at, u.key_created_at) >= date_add('day', -90, r.started_at) THEN 'new, not used yet'
             WHEN u.verdict = 'never_used' THEN 'never used'
             WHEN u.last_used_at IS NOT NULL THEN 'not used for 90 days'
             WHEN k.state = 'Disabled' AND u.tracking_started_at < date_add('day', -90, r.started_at) THEN 'disabled'
             ELSE 'no use recorded, but the records do not cover the life of the key'
         END AS reason,
         CASE
+            WHEN u.verdict = 'used' AND u.last_used_at IS NULL THEN 'unknown'
             WHEN m.set_last_used_at >= date_add('day', -90, r.started_at) THEN 'unknown'
+            -- Where a multi-Region key's own Region did not tell its replicas, others may be in use.
+            WHEN k.key_id LIKE 'mrk-%' AND k.multi_region_replica_arns IS NULL THEN 'unknown'
             WHEN m.keys_unknown > 0 OR m.other_keys < cardinality(k.multi_region_replica_arns) THEN 'unknown'
-            WHEN k.created_at >= date_add('day', -90, r.started_at) THEN 'unknown'
+            WHEN COALESCE(k.created_at, u.key_created_at) >= date_add('day', -90, r.started_at) THEN 'unknown'
             WHEN u.verdict = 'never_used' OR u.last_used_at IS NOT NULL THEN 'recorded'
             WHEN k.state = 'Disabled' AND u.tracking_started_at < date_add('day', -90, r.started_at) THEN 'recorded'
             ELSE 'unknown'
@@ -40,16 +44,17 @@ FROM (
     LEFT JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
     LEFT JOIN (
         SELECT
+            x.run_id,
             x.account_id,
             x.key_id,
             max(x.last_used_at) AS set_last_used_at,
-            sum(CASE WHEN x.verdict = 'unknown' THEN 1 ELSE 0 END) AS keys_unknown,
+            sum(CASE WHEN x.verdict = 'unknown' OR (x.verdict = 'used' AND x.last_used_at IS NULL) THEN 1 ELSE 0 END) AS keys_unknown,
             count(*) - 1 AS other_keys
         FROM key_last_used x
         JOIN latest_run l ON x.snapshot_date = l.snapshot_date AND x.run_id = l.run_id
         WHERE x.key_id LIKE 'mrk-%'
-        GROUP BY x.account_id, x.key_id
-    ) m ON m.account_id = k.account_id AND m.key_id = k.key_id
+        GROUP BY x.run_id, x.account_id, x.key_id
+    ) m ON m.run_id = k.run_id AND m.account_id = k.account_id AND m.key_id = k.key_id
     WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
         AND COALESCE(k.state, 'Enabled') NOT IN ('PendingDeletion', 'PendingReplicaDeletion')
 ) c

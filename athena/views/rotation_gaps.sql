@@ -18,6 +18,7 @@ SELECT
     k.rotation_count,
     CASE
         WHEN k.rotation_status IN ('denied', 'failed') THEN 'unknown: the rotation status could not be read'
+        WHEN k.rotation_enabled = false AND k.rotations_status IN ('denied', 'failed') THEN 'unknown: rotations not read'
         WHEN k.rotation_enabled THEN 'automatic rotation takes longer than a year'
         WHEN k.origin = 'EXTERNAL' THEN 'imported key material: rotation on demand only'
         ELSE 'automatic rotation is off'

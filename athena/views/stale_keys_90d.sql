@@ -22,12 +22,12 @@ JOIN latest_run r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
 JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
 LEFT JOIN accounts a ON a.snapshot_date = k.snapshot_date AND a.run_id = k.run_id AND a.account_id = k.account_id
 LEFT JOIN (
-    SELECT x.account_id, x.key_id, max(x.last_used_at) AS set_last_used_at
+    SELECT x.run_id, x.account_id, x.key_id, max(x.last_used_at) AS set_last_used_at
     FROM key_last_used x
     JOIN latest_run l ON x.snapshot_date = l.snapshot_date AND x.run_id = l.run_id
     WHERE x.key_id LIKE 'mrk-%'
-    GROUP BY x.account_id, x.key_id
-) m ON m.account_id = k.account_id AND m.key_id = k.key_id
+    GROUP BY x.run_id, x.account_id, x.key_id
+) m ON m.run_id = k.run_id AND m.account_id = k.account_id AND m.key_id = k.key_id
 WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
     AND COALESCE(k.state, 'Enabled') NOT IN ('PendingDeletion', 'PendingReplicaDeletion')
     AND u.last_used_at < date_add('day', -90, r.started_at)

@@ -52,7 +52,7 @@ pub fn analyze(context: &KeyContext<'_>) -> KeyAnalysis {
             None => (None, None),
         };
         let rows = document.as_ref().map(|document| statement_principals(document, &facts.arn, manager)).unwrap_or_default();
-        ReadPolicy { name, document, rows, error }
+        ReadPolicy { name, document, rows, error, causes: std::cell::OnceCell::new() }
     };
     let subject = Subject { context, policies: [read(PolicyName::Default, &facts.policy), read(PolicyName::AwsRam, &facts.ram_policy)] };
 

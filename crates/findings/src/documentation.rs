@@ -9,7 +9,9 @@ pub fn markdown() -> String {
     let mut page = String::from(
         "<!-- Generated from crates/findings/src/rules by its tests with KMS_INSIGHTS_REGENERATE=1. Edit the rules. -->\n\n# Findings\n\n\
          Each finding names the statement, grant or fact that causes it, carries it as written (`evidence`), and keeps its id from run to run as long as key,\n\
-         rule and cause stay the same. Statements count from 0, as in the `policy_statements` table.\n\n",
+         rule and cause stay the same. A statement stays the same cause as long as its effect, principals, actions and conditions do: another place in the\n\
+         policy, another `Sid` or another order of its lists changes nothing, another principal is another finding. `cause` says where the statement stands\n\
+         now; statements count from 0, as in the `policy_statements` table.\n\n",
     );
     let severities: Vec<&str> = Severity::ALL.into_iter().map(Severity::as_str).collect();
     let confidences: Vec<&str> = Confidence::ALL.into_iter().map(Confidence::as_str).collect();

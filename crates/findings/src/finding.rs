@@ -77,7 +77,8 @@ impl fmt::Display for Confidence {
 /// One thing to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The same in every run, as long as key, rule and cause are: sixteen hexadecimal digits.
+    /// The same in every run, as long as key, rule and cause are: sixteen hexadecimal digits. A statement is the same cause as long as its effect, principals, actions
+    /// and conditions are, wherever it stands.
     pub id: String,
     /// The rule's id, such as `outside-account`.
     pub rule: &'static str,

@@ -1,10 +1,15 @@
 //! One key under examination, and how rules say what they found in it.
 
+use std::cell::OnceCell;
+
 use kms_insights_model::{AccountId, KeyMetadata};
-use kms_insights_policy::{Fence, Narrowing, PolicyDocument, PolicyError, Reach, Statement, StatementPrincipal, always_holds, narrowing};
+use kms_insights_policy::{Condition, Fence, Narrowing, PolicyDocument, PolicyError, Reach, Statement, StatementPrincipal, always_holds, narrowing};
 use serde_json::Value;
 
-use crate::{Confidence, Finding, KeyContext, RuleInfo, Severity, id::stable_id};
+use crate::{
+    Confidence, Finding, KeyContext, RuleInfo, Severity,
+    id::{stable_id, statement_causes},
+};
 
 /// The two policies that a key may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,14 @@ impl PolicyName {
             Self::AwsRam => "AWS_RAM policy, ",
         }
     }
+
+    /// AWS's name of the policy.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::AwsRam => "AWS_RAM",
+        }
+    }
 }
 
 /// A policy of the key as far as it could be read.
@@ -31,6 +44,8 @@ pub(crate) struct ReadPolicy {
     pub(crate) document: Option<PolicyDocument>,
     pub(crate) rows: Vec<StatementPrincipal>,
     pub(crate) error: Option<PolicyError>,
+    /// What the ids of its statements' findings are made of, once one is.
+    pub(crate) causes: OnceCell<Vec<String>>,
 }
 
 /// A key under examination.
@@ -81,34 +96,34 @@ impl<'a> Subject<'a> {
         culprits
     }
 
-    /// A finding of `rule`.
+    /// A finding of `rule`, whose cause has a name that stays.
     pub(crate) fn finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, cause: String, evidence: String) -> Finding {
-        let (severity, confidence) = weight;
-        Finding {
-            id: stable_id(&self.context.facts.arn, rule.id, &cause),
-            rule: rule.id,
-            severity,
-            confidence,
-            title,
-            cause,
-            evidence,
-            remediation: rule.remediation.to_owned(),
-        }
+        let id = stable_id(&self.context.facts.arn, rule.id, &cause);
+        made(id, rule, weight, title, cause, evidence)
     }
 
-    /// A finding of `rule` about a statement.
+    /// A finding of `rule` about a statement: its cause says where the statement stands, its id is made of what it says.
     pub(crate) fn statement_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, culprit: &Culprit<'_>) -> Finding {
-        self.finding(rule, weight, title, culprit.cause(), culprit.statement.text.to_string())
+        let id = stable_id(&self.context.facts.arn, rule.id, culprit.stable_cause());
+        made(id, rule, weight, title, culprit.cause(), culprit.statement.text.to_string())
+    }
+
+    /// How sure it is that the statement lets in the culprit, if it is this sure that it does so by itself: at most likely where a Deny of the key's policies may
+    /// forbid it. What the Deny's conditions come to is not weighed.
+    pub(crate) fn unless_forbidden(&self, culprit: &Culprit<'_>, confidence: Confidence) -> Confidence {
+        let may_be_forbidden = || {
+            let mut statements = self.policies.iter().filter_map(|policy| policy.document.as_ref()).flat_map(|document| &document.statements);
+            statements.any(|deny| culprit.rows.iter().any(|row| deny.may_forbid(culprit.statement, row)))
+        };
+        if confidence == Confidence::Certain && may_be_forbidden() { Confidence::Likely } else { confidence }
     }
 
     /// Why the conditions of the statement leave open whose request it is: what was weighed, for the reader.
     pub(crate) fn weighed(&self, culprit: &Culprit<'_>) -> String {
-        let conditions = &culprit.statement.conditions;
-        let variables = culprit.policy.document.as_ref().is_some_and(PolicyDocument::has_variables);
+        let conditions = &culprit.statement.conditions.entries;
         let weighed: Vec<String> = conditions
-            .entries
             .iter()
-            .map(|condition| match narrowing(condition, conditions, &self.context.facts.arn, variables) {
+            .map(|condition| match self.narrowing(culprit, condition) {
                 Narrowing::Nothing(reason) => format!("{} {} does not fence: {reason}", condition.operator, condition.key),
                 Narrowing::CallerOrganization(named) | Narrowing::SourceOrganization(named)
                     if !named.iter().all(|organization| organization.is(self.context.organization_id)) =>
@@ -121,6 +136,12 @@ impl<'a> Subject<'a> {
         if weighed.is_empty() { String::new() } else { format!(" ({})", weighed.join("; ")) }
     }
 
+    /// What one condition of the statement demands.
+    pub(crate) fn narrowing(&self, culprit: &Culprit<'_>, condition: &Condition) -> Narrowing {
+        let variables = culprit.policy.document.as_ref().is_some_and(PolicyDocument::has_variables);
+        narrowing(condition, &culprit.statement.conditions, &self.context.facts.arn, variables)
+    }
+
     /// The fence of a statement.
     pub(crate) fn fence(&self, culprit: &Culprit<'_>) -> Fence {
         let variables = culprit.policy.document.as_ref().is_some_and(PolicyDocument::has_variables);
@@ -128,7 +149,22 @@ impl<'a> Subject<'a> {
     }
 }
 
+fn made(id: String, rule: &RuleInfo, weight: (Severity, Confidence), title: String, cause: String, evidence: String) -> Finding {
+    let (severity, confidence) = weight;
+    Finding { id, rule: rule.id, severity, confidence, title, cause, evidence, remediation: rule.remediation.to_owned() }
+}
+
 impl Culprit<'_> {
+    /// What the ids of findings about the statement are made of.
+    fn stable_cause(&self) -> &str {
+        let all = self.policy.causes.get_or_init(|| {
+            let document = self.policy.document.as_ref();
+            document.map(|document| statement_causes(self.policy.name.as_str(), document)).unwrap_or_default()
+        });
+        // Each statement of the document has one.
+        all.get(self.statement.index).map_or("", String::as_str)
+    }
+
     /// The statement by its number and `Sid`.
     pub(crate) fn cause(&self) -> String {
         let prefix = self.policy.name.prefix();

@@ -1,9 +1,11 @@
 //! What can go wrong with a lake: each error names the path, the reason and what to do next.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use kms_insights_model::RunId;
 use object_store::path::Path;
+
+use crate::s3::{S3Failure, S3Stage};
 
 /// What went wrong with a lake.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +24,12 @@ pub enum LakeError {
         /// The folder.
         path: PathBuf,
     },
+    /// Where a folder was to be is a file.
+    #[error("{} is a file and not a folder; give a folder, or s3://bucket/prefix", path.display())]
+    NotAFolder {
+        /// The file: the lake's path, or one above it.
+        path: PathBuf,
+    },
     /// A folder could not be made or opened.
     #[error("{}: {source}; check that the folder exists and may be written", path.display())]
     Folder {
@@ -37,7 +45,7 @@ pub enum LakeError {
         location: String,
     },
     /// The store refused or failed.
-    #[error("{action} {path}: {source}; {next}", next = store_next_step(source))]
+    #[error("{action} {path}: {reason}; {next}", reason = store_reason(source), next = store_next_step(action, source))]
     Store {
         /// What was tried, such as `write`.
         action: &'static str,
@@ -100,6 +108,16 @@ pub enum LakeError {
         /// The run.
         run: RunId,
     },
+    /// No account of the run could be read: published, it would hide the snapshot before it.
+    #[error("no account could be read: {}; nothing was published", failed_accounts(*accounts, example))]
+    NothingRead {
+        /// The run. It is staged as it was, and can be resumed.
+        run: RunId,
+        /// How many accounts failed.
+        accounts: u64,
+        /// One of them, and why.
+        example: String,
+    },
     /// Another process took the run over.
     #[error("another process has taken over run {run}; let it finish, it has everything that was staged here")]
     TakenOver {
@@ -124,14 +142,39 @@ pub enum LakeError {
     Staging(Arc<LakeError>),
 }
 
-fn store_next_step(source: &object_store::Error) -> &'static str {
+fn failed_accounts(accounts: u64, example: &str) -> String {
+    if accounts > 1 { format!("all {accounts} failed, such as {example}") } else { example.to_owned() }
+}
+
+/// What S3 said, where it was S3: the store's own words around it name the path once more.
+fn store_reason(source: &object_store::Error) -> &dyn fmt::Display {
+    match s3_failure(source) {
+        Some(failure) => failure,
+        None => source,
+    }
+}
+
+fn s3_failure(source: &object_store::Error) -> Option<&S3Failure> {
+    std::error::Error::source(source)?.downcast_ref()
+}
+
+fn store_next_step(action: &str, source: &object_store::Error) -> &'static str {
+    let failure = s3_failure(source);
+    let (reads, stages) = (matches!(action, "read" | "list"), matches!(action, "write" | "copy"));
     match source {
         object_store::Error::NotFound { .. } => "check the bucket or folder and its prefix",
+        object_store::Error::PermissionDenied { .. } if failure.is_none() => "mend the folder's permissions",
+        object_store::Error::PermissionDenied { .. } if reads => "allow s3:GetObject and s3:ListBucket (and kms:Decrypt with SSE-KMS)",
         object_store::Error::PermissionDenied { .. } => {
-            "allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket (and kms:GenerateDataKey, kms:Decrypt with SSE-KMS), or mend the folder's permissions"
+            "allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket (and kms:GenerateDataKey, kms:Decrypt with SSE-KMS)"
         }
         object_store::Error::Unauthenticated { .. } => "sign in, or choose a profile with AWS_PROFILE",
-        _ => "try again; what is staged is kept",
+        _ => match failure.map(|failure| failure.stage) {
+            Some(S3Stage::Transport) if stages => "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again; what is staged is kept",
+            Some(S3Stage::Transport) => "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again",
+            _ if stages => "try again; what is staged is kept",
+            _ => "try again",
+        },
     }
 }
 
@@ -144,5 +187,39 @@ impl LakeError {
     pub(crate) fn parquet(action: &'static str, path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self + use<> {
         let path = path.to_string();
         move |source| Self::Parquet { action, path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(action: &'static str, source: object_store::Error) -> String {
+        LakeError::store(action, &Path::from("keys/x"))(source).to_string()
+    }
+
+    fn failure(stage: S3Stage, status: Option<u16>, message: &str) -> S3Failure {
+        S3Failure { stage, status, code: None, message: message.to_owned(), expected_owner: None, bucket_region: None, request_id: None }
+    }
+
+    #[test]
+    fn the_next_step_fits_what_was_tried_and_where() {
+        let generic = |failure| object_store::Error::Generic { store: "S3", source: Box::new(failure) };
+        let denied = |source: Box<dyn std::error::Error + Send + Sync>| object_store::Error::PermissionDenied { path: "keys/x".to_owned(), source };
+        let lost = || generic(failure(S3Stage::Transport, None, "dispatch failure: io error: reset"));
+        let busy = || generic(failure(S3Stage::Answer, Some(503), "HTTP status 503"));
+        let network = "dispatch failure: io error: reset; check the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again";
+        assert_eq!(told("read", lost()), format!("read keys/x: {network}"));
+        assert_eq!(told("write", lost()), format!("write keys/x: {network}; what is staged is kept"));
+        assert_eq!(told("list", busy()), "list keys/x: HTTP status 503; try again");
+        assert_eq!(told("copy", busy()), "copy keys/x: HTTP status 503; try again; what is staged is kept");
+        assert_eq!(told("delete", busy()), "delete keys/x: HTTP status 503; try again");
+
+        let refusal = || denied(failure(S3Stage::Answer, Some(403), "HTTP status 403: access is denied").into());
+        assert!(told("write", refusal()).contains("s3:PutObject"));
+        let read = told("read", refusal());
+        assert!(read.contains("s3:GetObject") && !read.contains("s3:PutObject"), "{read}");
+        let local = told("write", denied("Permission denied (os error 13)".into()));
+        assert!(local.ends_with("; mend the folder's permissions"), "{local}");
     }
 }

@@ -45,10 +45,13 @@ impl Lake {
     /// The lake at `location`, which must exist if it is a folder. `s3` is needed for lakes on S3 only.
     ///
     /// # Errors
-    /// When the folder does not exist, or `s3` is not given for a lake on S3.
+    /// When the folder does not exist or is a file, or `s3` is not given for a lake on S3.
     pub fn open(location: &LakeLocation, s3: Option<&S3Access>) -> Result<Self, LakeError> {
         match location {
-            LakeLocation::Local(path) if !path.is_dir() => Err(LakeError::NoSuchFolder { path: path.clone() }),
+            LakeLocation::Local(path) if !path.is_dir() => {
+                check_no_file(path)?;
+                Err(LakeError::NoSuchFolder { path: path.clone() })
+            }
             _ => Self::open_or_create(location, s3),
         }
     }
@@ -56,10 +59,11 @@ impl Lake {
     /// The lake at `location`; a folder that does not exist is made.
     ///
     /// # Errors
-    /// When the folder cannot be made, or `s3` is not given for a lake on S3.
+    /// When the folder cannot be made or is a file, or `s3` is not given for a lake on S3.
     pub fn open_or_create(location: &LakeLocation, s3: Option<&S3Access>) -> Result<Self, LakeError> {
         match location {
             LakeLocation::Local(path) => {
+                check_no_file(path)?;
                 std::fs::create_dir_all(path).map_err(|source| LakeError::Folder { path: path.clone(), source })?;
                 let store = LocalFileSystem::new_with_prefix(path)
                     .map_err(|error| LakeError::Folder { path: path.clone(), source: std::io::Error::other(error) })?
@@ -184,6 +188,14 @@ impl Lake {
     }
 }
 
+/// A file where the folder or one above it was to be: of that the system says no more than `File exists`, or that the folder does not.
+fn check_no_file(path: &LocalPath) -> Result<(), LakeError> {
+    match path.ancestors().find_map(|path| Some((path, path.metadata().ok()?))) {
+        Some((path, found)) if !found.is_dir() => Err(LakeError::NotAFolder { path: path.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
 /// Has the system write files and the folders that name them to disk.
 fn sync_files(root: &LocalPath, files: &[PathBuf]) -> Result<(), LakeError> {
     let failed = |path: &LocalPath| {
@@ -203,4 +215,25 @@ fn sync_files(root: &LocalPath, files: &[PathBuf]) -> Result<(), LakeError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_where_a_folder_was_to_be_is_called_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("notes.txt");
+        std::fs::write(&file, b"").unwrap();
+        for path in [file.clone(), file.join("lake")] {
+            let location = LakeLocation::Local(path);
+            for error in [Lake::open(&location, None).unwrap_err(), Lake::open_or_create(&location, None).unwrap_err()] {
+                assert_eq!(error.to_string(), format!("{} is a file and not a folder; give a folder, or s3://bucket/prefix", file.display()));
+            }
+        }
+        let missing = LakeLocation::Local(folder.path().join("missing"));
+        assert!(matches!(Lake::open(&missing, None), Err(LakeError::NoSuchFolder { .. })));
+        Lake::open_or_create(&missing, None).unwrap();
+    }
 }

@@ -1,7 +1,9 @@
 //! Published runs: what a reader may see.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures::{StreamExt, TryStreamExt, stream};
-use kms_insights_model::RunId;
+use kms_insights_model::{RunId, Timestamp};
 use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -66,7 +68,8 @@ impl Lake {
         Ok(ids)
     }
 
-    /// The rows of the published runs, by the time they were published.
+    /// The rows of the published runs, those with the oldest facts first: by when they began, which is when the run began that they complete, and then by when they
+    /// were published.
     ///
     /// # Errors
     /// When the store fails, or a run's row cannot be read.
@@ -74,17 +77,25 @@ impl Lake {
         let ids = self.published_run_ids().await?;
         let mut rows: Vec<RunRow> =
             stream::iter(ids).map(|id| async move { self.published_run(&id).await }).buffer_unordered(CONCURRENT_READS).try_collect().await?;
-        rows.sort_by(|a, b| (a.finished_at, &a.run_id).cmp(&(b.finished_at, &b.run_id)));
+        rows.sort_by(|a, b| a.age_of_facts().cmp(&b.age_of_facts()));
         Ok(rows)
     }
 
-    /// The run that the views show: of the runs that were to read everything the one that was published last, or else of all.
+    /// The runs that the views show, as `athena/views/latest_run.sql` finds them, those with the oldest facts first: of each organization, and of the runs without
+    /// one, the latest that was to read everything, or else the latest of all. A run that another completes is shown as completed.
     ///
     /// # Errors
     /// When the store fails, or a run's row cannot be read.
-    pub async fn latest_published(&self) -> Result<Option<RunRow>, LakeError> {
-        // The last of equal ones wins, and the rows are in the order of their publication.
-        Ok(self.published_runs().await?.into_iter().max_by_key(RunRow::is_whole))
+    pub async fn shown_runs(&self) -> Result<Vec<RunRow>, LakeError> {
+        Ok(shown(self.published_runs().await?))
+    }
+
+    /// The run that the views show of an organization, or of the runs without one.
+    ///
+    /// # Errors
+    /// When the store fails, or a run's row cannot be read.
+    pub async fn shown_run(&self, organization: Option<&str>) -> Result<Option<RunRow>, LakeError> {
+        Ok(self.shown_runs().await?.into_iter().find(|run| run.organization_id.as_deref() == organization))
     }
 
     /// The row of a published run.
@@ -132,7 +143,27 @@ impl Lake {
     }
 }
 
+/// The runs that the views show, of all in the order of their facts.
+fn shown(runs: Vec<RunRow>) -> Vec<RunRow> {
+    let completed: BTreeSet<String> = runs.iter().filter_map(|run| run.resumed_from.clone()).collect();
+    let mut shown: BTreeMap<Option<String>, RunRow> = BTreeMap::new();
+    for run in runs.into_iter().filter(|run| !completed.contains(&run.run_id)) {
+        let known = shown.get(&run.organization_id);
+        if known.is_none_or(|known| run.is_whole() || !known.is_whole()) {
+            shown.insert(run.organization_id.clone(), run);
+        }
+    }
+    let mut shown: Vec<RunRow> = shown.into_values().collect();
+    shown.sort_by(|a, b| a.age_of_facts().cmp(&b.age_of_facts()));
+    shown
+}
+
 impl RunRow {
+    /// What orders runs by the age of their facts.
+    fn age_of_facts(&self) -> (Timestamp, Timestamp, &str) {
+        (self.started_at, self.finished_at, &self.run_id)
+    }
+
     /// Whether a data file is of the attempt that published the run.
     pub fn is_of_its_attempt(&self, file: &Path) -> bool {
         file.filename().and_then(file_generation).is_some_and(|generation| i64::from(generation) == i64::from(self.generation))
@@ -153,6 +184,91 @@ pub(crate) fn read_all<R: Row>(path: &Path, bytes: bytes::Bytes) -> Result<Vec<R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A run of everything, begun on one day of November and published on another.
+    fn run(id: &str, organization: Option<&str>, started: u32, finished: u32) -> RunRow {
+        RunRow {
+            run_id: id.to_owned(),
+            status: "complete".to_owned(),
+            started_at: crate::sample::at(&format!("2026-11-{started:02}T06:00:00Z")),
+            finished_at: crate::sample::at(&format!("2026-11-{finished:02}T07:00:00Z")),
+            tool_version: "0.1.0".to_owned(),
+            organization_id: organization.map(str::to_owned),
+            scope: runs::WHOLE.to_owned(),
+            selection: None,
+            resumed_from: None,
+            accounts_planned: 1,
+            accounts_complete: 1,
+            accounts_partial: 0,
+            accounts_failed: 0,
+            accounts_skipped: 0,
+            regions_read: 1,
+            keys: 1,
+            keys_incomplete: 0,
+            facts_lacking: 0,
+            findings: 0,
+            customer_managed_only: false,
+            generation: 1,
+        }
+    }
+
+    fn selected(run: RunRow) -> RunRow {
+        RunRow { scope: runs::SELECTION.to_owned(), selection: Some("accounts 111122223333".to_owned()), ..run }
+    }
+
+    fn completion(run: RunRow, of: &str) -> RunRow {
+        RunRow { resumed_from: Some(of.to_owned()), ..run }
+    }
+
+    fn shown_ids(mut all: Vec<RunRow>) -> Vec<String> {
+        all.sort_by(|a, b| a.age_of_facts().cmp(&b.age_of_facts()));
+        shown(all).into_iter().map(|run| run.run_id).collect()
+    }
+
+    #[test]
+    fn an_old_run_completed_late_does_not_hide_a_newer_one() {
+        let (old, newer) = (run("a", Some("o-1"), 1, 1), run("b", Some("o-1"), 2, 2));
+        let completed = completion(run("c", Some("o-1"), 1, 3), "a");
+        assert_eq!(shown_ids(vec![completed.clone(), newer, old.clone()]), ["b"]);
+        assert_eq!(shown_ids(vec![completed, old.clone()]), ["c"]);
+        assert_eq!(shown_ids(vec![completion(run("0", Some("o-1"), 1, 1), "a"), old]), ["0"], "published in the same moment as what it completes");
+    }
+
+    #[test]
+    fn each_organization_has_a_run_that_is_shown() {
+        let all = vec![
+            run("commercial", Some("o-1"), 1, 1),
+            run("commercial-2", Some("o-1"), 2, 2),
+            selected(run("commercial-3", Some("o-1"), 5, 5)),
+            run("gov", Some("o-2"), 3, 3),
+            selected(run("test", Some("o-3"), 4, 4)),
+            run("alone", None, 1, 2),
+            run("alone-0", None, 1, 1),
+        ];
+        assert_eq!(shown_ids(all), ["alone", "commercial-2", "gov", "test"]);
+        let unknown_at_first = vec![run("a", None, 1, 1), completion(run("b", Some("o-1"), 1, 2), "a")];
+        assert_eq!(shown_ids(unknown_at_first), ["b"], "the organization became known when the run was completed");
+    }
+
+    #[tokio::test]
+    async fn runs_are_listed_and_shown_by_the_age_of_their_facts() {
+        let (_folder, lake) = crate::sample::lake();
+        let [old, newer, completed] = [("20261101T060000Z-00000001", 1, 1), ("20261102T060000Z-00000002", 2, 2), ("20261101T060000Z-00000003", 1, 3)]
+            .map(|(id, started, finished)| run(id, Some("o-1"), started, finished));
+        let completed = completion(completed, &old.run_id);
+        let gov = run("20261101T050000Z-00000004", Some("o-2"), 1, 4);
+        for row in [&completed, &newer, &old, &gov] {
+            let path = lake.run_path(&row.run_id.parse().unwrap());
+            let bytes = crate::publish::encode(std::slice::from_ref(row)).unwrap();
+            lake.object_store().put(&path, bytes.into()).await.unwrap();
+        }
+        assert_eq!(lake.published_runs().await.unwrap(), [old, completed, gov.clone(), newer.clone()]);
+        assert_eq!(lake.shown_runs().await.unwrap(), [gov.clone(), newer.clone()]);
+        assert_eq!(lake.shown_runs().await.unwrap().pop(), Some(newer.clone()));
+        for (organization, shown) in [(Some("o-1"), Some(newer)), (Some("o-2"), Some(gov)), (None, None)] {
+            assert_eq!(lake.shown_run(organization).await.unwrap(), shown, "{organization:?}");
+        }
+    }
 
     #[test]
     fn the_names_of_data_files_carry_their_attempt() {

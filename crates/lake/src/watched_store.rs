@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream::BoxStream};
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-    local::LocalFileSystem, path::Path,
+    UploadPart, local::LocalFileSystem, path::Path,
 };
 
 use crate::{Lake, LakeLocation};
@@ -18,9 +18,12 @@ pub(crate) enum Request {
     Put,
     Get,
     Copy,
+    Delete,
+    /// An upload is given up.
+    Abort,
 }
 
-type Watch = Box<dyn Fn(Request, Path) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+type Watch = Arc<dyn Fn(Request, Path) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 /// A local store that asks before each request.
 pub(crate) struct WatchedStore {
@@ -30,7 +33,7 @@ pub(crate) struct WatchedStore {
 
 /// A lake on `folder`, as of another process, whose store asks `before` each request.
 pub(crate) fn watched_lake(folder: &tempfile::TempDir, before: impl Fn(Request, Path) -> BoxFuture<'static, Result<()>> + Send + Sync + 'static) -> Lake {
-    let store = WatchedStore { inner: LocalFileSystem::new_with_prefix(folder.path()).unwrap(), before: Box::new(before) };
+    let store = WatchedStore { inner: LocalFileSystem::new_with_prefix(folder.path()).unwrap(), before: Arc::new(before) };
     Lake::new(Arc::new(store), Path::default(), LakeLocation::Local(folder.path().to_owned()))
 }
 
@@ -46,6 +49,34 @@ impl fmt::Display for WatchedStore {
     }
 }
 
+struct WatchedUpload {
+    upload: Box<dyn MultipartUpload>,
+    location: Path,
+    before: Watch,
+}
+
+impl fmt::Debug for WatchedUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WatchedUpload({})", self.location)
+    }
+}
+
+#[async_trait]
+impl MultipartUpload for WatchedUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.upload.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        self.upload.complete().await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        (self.before)(Request::Abort, self.location.clone()).await?;
+        self.upload.abort().await
+    }
+}
+
 #[async_trait]
 impl ObjectStore for WatchedStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
@@ -55,7 +86,8 @@ impl ObjectStore for WatchedStore {
 
     async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         (self.before)(Request::Put, location.clone()).await?;
-        self.inner.put_multipart_opts(location, options).await
+        let upload = self.inner.put_multipart_opts(location, options).await?;
+        Ok(Box::new(WatchedUpload { upload, location: location.clone(), before: Arc::clone(&self.before) }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -69,7 +101,12 @@ impl ObjectStore for WatchedStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations.into_stream().boxed())
+        let before = Arc::clone(&self.before);
+        let asked = locations.and_then(move |location| {
+            let answer = before(Request::Delete, location.clone());
+            async move { answer.await.map(|()| location) }
+        });
+        self.inner.delete_stream(asked.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

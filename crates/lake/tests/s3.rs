@@ -3,8 +3,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig};
+use aws_credential_types::{
+    Credentials,
+    credential_fn::provide_credentials_fn,
+    provider::{SharedCredentialsProvider, error::CredentialsError},
+};
 use futures::TryStreamExt;
 use kms_insights_lake::{
     Lake, LakeError, LakeLocation, S3Access,
@@ -116,8 +120,13 @@ async fn listings_of_many_pages_are_read_to_their_end() {
     assert_eq!(listed(&store, "x").await.len(), 1005);
 }
 
-/// An endpoint that gives every request the same answer, and tells the heads of the requests that it got.
+/// An endpoint that gives every request this content, and tells the heads of the requests that it got.
 async fn endpoint_that_answers(body: &'static str) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    endpoint_that_sends(format!("HTTP/1.1 200 OK\r\ncontent-type: application/xml\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())).await
+}
+
+/// An endpoint that gives every request the same answer, and tells the heads of the requests that it got.
+async fn endpoint_that_sends(answer: String) -> (String, tokio::sync::mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (heads, received) = tokio::sync::mpsc::unbounded_channel();
@@ -136,8 +145,8 @@ async fn endpoint_that_answers(body: &'static str) -> (String, tokio::sync::mpsc
             while request.len() < head_end + length {
                 connection.read_buf(&mut request).await.unwrap();
             }
-            heads.send(head).unwrap();
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/xml\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+            // Whoever does not look at the requests has dropped the other end.
+            let _ = heads.send(head);
             connection.write_all(answer.as_bytes()).await.unwrap();
         }
     });
@@ -145,7 +154,7 @@ async fn endpoint_that_answers(body: &'static str) -> (String, tokio::sync::mpsc
 }
 
 fn store_at(access: S3Access, endpoint: &str) -> S3Store {
-    let config = access.config.into_builder().endpoint_url(endpoint).build();
+    let config = access.config.into_builder().endpoint_url(endpoint).retry_config(RetryConfig::disabled()).build();
     S3Store::new(&config, BUCKET, &access.options)
 }
 
@@ -194,6 +203,98 @@ async fn a_missing_bucket_is_an_error_that_names_it() {
     let error = lake.published_runs().await.unwrap_err().to_string();
     assert!(error.contains("NoSuchBucket"), "{error}");
     assert!(matches!(Lake::open(&location, None), Err(LakeError::AwsSettings { .. })));
+}
+
+/// What is said of a request for one object's head.
+async fn told(access: S3Access, endpoint: &str) -> object_store::Error {
+    without_debris(store_at(access, endpoint).head(&Path::from("x/1")).await.unwrap_err())
+}
+
+/// No failure shows the insides of the SDK.
+fn without_debris(error: object_store::Error) -> object_store::Error {
+    let text = error.to_string();
+    for debris in ["Request {", "Response {", "DispatchFailure(", "ServiceError(", "Unhandled", " { ", "(Error"] {
+        assert!(!text.contains(debris), "{text}");
+    }
+    error
+}
+
+/// The words after those of the object store.
+fn words(error: &object_store::Error) -> String {
+    std::error::Error::source(error).unwrap().to_string()
+}
+
+#[tokio::test]
+async fn answers_without_words_are_told_by_their_status_and_what_it_usually_means() {
+    let sandbox = sandbox().await;
+    let empty = |status: &str, headers: &str| format!("HTTP/1.1 {status}\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n");
+    for (status, headers, said) in [
+        ("403 Forbidden", "x-amz-request-id: R1\r\n", "HTTP status 403: access is denied (request R1)"),
+        ("404 Not Found", "", "HTTP status 404: there is no such object or bucket"),
+        ("503 Busy", "", "HTTP status 503: S3, or what stands before it, is busy or out of order"),
+        ("418 Teapot", "", "HTTP status 418"),
+        (
+            "301 Moved",
+            "x-amz-bucket-region: eu-west-1\r\n",
+            "HTTP status 301: the request went to the wrong Region (the bucket is in eu-west-1: give --s3-region eu-west-1, or set AWS_REGION to it)",
+        ),
+    ] {
+        let (endpoint, _) = endpoint_that_sends(empty(status, headers)).await;
+        assert_eq!(words(&told(access(&sandbox).await, &endpoint).await), said);
+    }
+
+    // S3 does not say which of the two it is.
+    let (endpoint, _) = endpoint_that_sends(empty("403 Forbidden", "")).await;
+    let mut owned = access(&sandbox).await;
+    owned.options.expected_bucket_owner = Some("111122223333".to_owned());
+    let error = told(owned, &endpoint).await;
+    assert!(matches!(error, object_store::Error::PermissionDenied { .. }), "{error}");
+    assert_eq!(words(&error), "HTTP status 403: access is denied, or the bucket does not belong to account 111122223333 (--s3-bucket-owner)");
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_of_s3_is_told_by_its_status() {
+    let sandbox = sandbox().await;
+    let page = "<html>Blocked by proxy";
+    let (endpoint, _) = endpoint_that_sends(format!("HTTP/1.1 403 No\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}", page.len())).await;
+    let error = store_at(access(&sandbox).await, &endpoint).get(&Path::from("x/1")).await.unwrap_err();
+    assert_eq!(words(&without_debris(error)), "HTTP status 403: access is denied");
+
+    for page in ["<html>Sign in first", "<Error></Error>"] {
+        let (endpoint, _) = endpoint_that_answers(page).await;
+        let copied = store_at(access(&sandbox).await, &endpoint).copy(&Path::from("x/1"), &Path::from("x/2")).await;
+        assert_eq!(words(&without_debris(copied.unwrap_err())), "HTTP status 200: the answer broke off, or is not of the form that S3 documents");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_was_never_answered_is_told_by_its_causes_the_innermost_last() {
+    let sandbox = sandbox().await;
+    let closed = format!("http://{}", TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap());
+    let text = words(&told(access(&sandbox).await, &closed).await);
+    assert!(text.starts_with("dispatch failure: ") && text.contains("tcp connect error: Connection refused"), "{text}");
+    let text = words(&told(access(&sandbox).await, "no endpoint").await);
+    assert!(text.starts_with("dispatch failure: ") && text.ends_with("`no endpoint` was not a valid URI"), "{text}");
+
+    let lake = Lake::new(Arc::new(store_at(access(&sandbox).await, &closed)), Path::from("x"), "s3://kms-insights-lake/x".parse().unwrap());
+    let error = lake.published_runs().await.unwrap_err().to_string();
+    assert!(error.ends_with("; check the network, HTTPS_PROXY and AWS_ENDPOINT_URL, then try again"), "{error}");
+}
+
+#[tokio::test]
+async fn a_person_without_credentials_is_told_so() {
+    let sandbox = sandbox().await;
+    for (failure, said) in [
+        (CredentialsError::not_loaded as fn(&'static str) -> CredentialsError, "no credentials found"),
+        (CredentialsError::provider_error, "an error occurred while loading credentials: the session has expired"),
+    ] {
+        let provider = provide_credentials_fn(move || async move { Err(failure("the session has expired")) });
+        let access = access(&sandbox).await;
+        let config = access.config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        let error = told(S3Access { config, options: access.options }, &sandbox.endpoint()).await;
+        assert!(matches!(error, object_store::Error::Unauthenticated { .. }), "{error}");
+        assert!(words(&error).ends_with(said), "{error}");
+    }
 }
 
 #[tokio::test]

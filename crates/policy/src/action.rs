@@ -144,12 +144,19 @@ fn key_actions() -> impl Iterator<Item = &'static KmsAction> {
     ACTIONS.iter().filter(|action| action.on_key)
 }
 
-/// Whether the pattern may cover an action of KMS, known to this version or not.
-pub(crate) fn may_be_kms(pattern: &str) -> bool {
+/// Whether the pattern may cover an action on a key, known to this version or not. Only the full name of an action that acts on no key certainly does not.
+pub(crate) fn may_act_on_key(pattern: &str) -> bool {
     match pattern.split_once(':') {
+        Some((service, name)) if service.eq_ignore_ascii_case("kms") => !ACTIONS.iter().any(|action| !action.on_key && action.name.eq_ignore_ascii_case(name)),
         Some((service, _)) => service.contains('*') || wildcard::matches(service, "kms"),
         None => wildcard::has_wildcard(pattern),
     }
+}
+
+/// Whether the pattern certainly covers every action of KMS, also those that this version does not know.
+pub(crate) fn covers_all_of_kms(pattern: &str) -> bool {
+    // What ends with `*` and matches two names that share no letter reads neither letter: its wildcards take whatever follows the colon.
+    pattern.ends_with('*') && ["kms:a", "kms:z"].into_iter().all(|shortest| wildcard::matches(pattern, shortest))
 }
 
 impl Actions {
@@ -174,6 +181,28 @@ impl Actions {
             Self::Except(patterns) => key_actions().any(|action| action.capability != Read && !patterns.iter().any(|pattern| action.is_covered_by(pattern))),
             Self::Absent => false,
         }
+    }
+
+    /// Whether some action on a key may be covered by both elements. Of actions that this version does not know, what cannot be ruled out may be.
+    pub fn may_overlap(&self, other: &Self) -> bool {
+        let both_leave_some = || {
+            let leaves_some = |actions: &Self| matches!(actions, Self::Except(patterns) if !patterns.iter().any(|pattern| covers_all_of_kms(pattern)));
+            leaves_some(self) && leaves_some(other)
+        };
+        key_actions().any(|action| self.covers(action) && other.covers(action))
+            || both_leave_some()
+            || self.lists_what_is_covered_by(other)
+            || other.lists_what_is_covered_by(self)
+    }
+
+    /// Whether `other` covers a name, or all that a pattern stands for, that this element lists in `Action`.
+    fn lists_what_is_covered_by(&self, other: &Self) -> bool {
+        let covered = |listed: &String| match other {
+            Self::Only(patterns) => patterns.iter().any(|pattern| wildcard::matches(pattern, listed)),
+            Self::Except(patterns) => !patterns.iter().any(|pattern| wildcard::matches(pattern, listed)),
+            Self::Absent => false,
+        };
+        matches!(self, Self::Only(patterns) if patterns.iter().any(|pattern| may_act_on_key(pattern) && covered(pattern)))
     }
 
     /// Whether the element covers the action.
@@ -247,6 +276,70 @@ mod tests {
         assert!(!except(&["*"]).is_wide());
         let all_but_reading: Vec<String> = ACTIONS.iter().filter(|action| action.capability != Read).map(|action| format!("kms:{}", action.name)).collect();
         assert!(!Actions::Except(all_but_reading.into()).is_wide());
+    }
+
+    #[test]
+    fn only_full_names_of_actions_without_a_key_act_on_none() {
+        for (pattern, acts) in [
+            ("kms:ListKeys", false),
+            ("KMS:createkey", false),
+            ("s3:ListKeys", false),
+            ("ListKeys", false),
+            ("kms:ListKey*", true),
+            ("kms:ListKeys*", true),
+            ("k?s:ListKeys", true),
+            ("kms:Decrypt", true),
+            ("kms:ListKeysOfTomorrow", true),
+            ("*", true),
+        ] {
+            assert_eq!(may_act_on_key(pattern), acts, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_all_of_kms_only_if_no_name_can_escape_it() {
+        for (pattern, all) in [
+            ("*", true),
+            ("kms:*", true),
+            ("KMS:**", true),
+            ("kms:?*", true),
+            ("k*", true),
+            ("k?s:*", true),
+            ("*:*", true),
+            ("*s*", true),
+            ("kms:??*", false),
+            ("kms:a*", false),
+            ("kms:*a*", false),
+            ("kms:*t", false),
+            ("kms:\0*", false),
+            ("s3:*", false),
+            ("kms", false),
+            ("", false),
+        ] {
+            assert_eq!(covers_all_of_kms(pattern), all, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn elements_overlap_where_an_action_may_be_of_both() {
+        for (one, other, overlap) in [
+            (only(&["kms:Decrypt"]), only(&["kms:*"]), true),
+            (only(&["kms:Decrypt"]), only(&["kms:Encrypt"]), false),
+            (only(&["kms:*crypt"]), only(&["kms:En*"]), true),
+            (only(&["kms:Decrypt"]), except(&["kms:Encrypt"]), true),
+            (only(&["kms:Decrypt"]), except(&["kms:De*"]), false),
+            (only(&["kms:Tomorrow"]), only(&["kms:To*"]), true),
+            (only(&["kms:Tomorrow"]), except(&["kms:Decrypt"]), true),
+            (only(&["kms:Tomorrow"]), only(&["kms:Today"]), false),
+            (except(&["kms:Decrypt"]), except(&["kms:Encrypt"]), true),
+            (except(&["kms:Decrypt"]), except(&["kms:*"]), false),
+            (only(&["s3:*", "kms:Decrypt"]), only(&["s3:*", "kms:Sign"]), false),
+            (only(&["kms:ListKeys"]), only(&["kms:ListKeys"]), false),
+            (Actions::Absent, only(&["*"]), false),
+        ] {
+            assert_eq!(one.may_overlap(&other), overlap, "{one:?} {other:?}");
+            assert_eq!(other.may_overlap(&one), overlap, "{other:?} {one:?}");
+        }
     }
 
     #[test]

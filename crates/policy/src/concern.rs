@@ -2,14 +2,15 @@
 //!
 //! | label | when |
 //! |---|---|
-//! | `Principal is account` | the principal is an account, by id or root ARN, the key's own or another: that account's IAM decides who |
+//! | `Principal is account` | the principal is an account, by id or root ARN, the key's own or another: that account's IAM decides who. Or it is everyone, confined to the key's own account (`kms:CallerAccount`): each of its principals, without any IAM policy. AWS managed keys, which are made so, are left out of the latter |
 //! | `Key policy overly permissive` | the actions are all or nearly all of KMS ([`Actions::is_wide`](crate::Actions::is_wide)), or everyone is allowed without a fence, or everyone *but* some (`NotPrincipal`), or every service |
 //! | `Access provided to IAM user` | the principal is an IAM user |
 //! | `External account` | principals of another account than the key's are, or may be, allowed ([`Reach::is_external`]) |
 //!
-//! A Deny is no grant and raises none of them, nor does a statement that allows nobody anything: one without actions or resource, one for a deleted principal,
-//! one whose conditions exclude its own principal. `kms:*` for the key's own account, AWS's default policy, raises both `Principal is account` and
-//! `Key policy overly permissive`: that is what the workshop's readers know the labels to say. The findings, which have a severity, do not blame it.
+//! A Deny is no grant and raises none of them, nor does a statement that allows nobody anything: one without actions on a key or without resource, one for a
+//! deleted principal, one whose conditions exclude its own principal. Nor does a Deny take any back: what it forbids is not weighed. `kms:*` for the key's own
+//! account, AWS's default policy, raises both `Principal is account` and `Key policy overly permissive`: that is what the workshop's readers know the labels to
+//! say. The findings, which have a severity, do not blame it.
 
 use std::{fmt, sync::Arc};
 
@@ -101,6 +102,9 @@ pub fn statement_principals(document: &PolicyDocument, key: &KeyArn, manager: Op
         let wide_actions = statement.actions.is_wide();
         let negated = statement.principals.is_negated();
         let listed = statement.principals.listed();
+        // Only a fence of accounts lets in all of their principals; AWS managed keys are made so, and nobody can change them.
+        let whole_account =
+            manager != Some(&KeyManager::Aws) && fence.caller_accounts.is_some() && !statement.conditions.entries.iter().any(crate::fence::names_principals);
         let everyone_else = (allows && negated && !reach::excludes_everyone(listed)).then(|| reach::of_anyone(&fence, key, manager));
         for principal in listed {
             let reach = match (&everyone_else, allows && !negated) {
@@ -108,20 +112,23 @@ pub fn statement_principals(document: &PolicyDocument, key: &KeyArn, manager: Op
                 (None, true) => reach::of_principal(principal, &fence, key, manager),
                 (None, false) => Reach::Nobody,
             };
-            let concerns = concerns(principal, negated, wide_actions, &reach);
+            let concerns = concerns(principal, negated, wide_actions, whole_account, &reach);
             rows.push(row(statement, principal, principal.standing(key), wide_actions, reach, concerns));
         }
     }
     rows
 }
 
-fn concerns(principal: &Principal, negated: bool, wide_actions: bool, reach: &Reach) -> Vec<Concern> {
+/// `whole_account` says that the conditions confine everyone to accounts, and no further.
+fn concerns(principal: &Principal, negated: bool, wide_actions: bool, whole_account: bool, reach: &Reach) -> Vec<Concern> {
     if *reach == Reach::Nobody {
         return Vec::new();
     }
+    let everyone = principal.form == PrincipalForm::Anyone && principal.principal_type == PrincipalType::Aws;
+    let account = matches!(principal.form, PrincipalForm::Account(_)) || (everyone && whole_account && *reach == Reach::OwnAccount);
     let every_service = principal.form == PrincipalForm::Service && principal.text == "*";
     let holds = |concern: &Concern| match concern {
-        Concern::PrincipalIsAccount => !negated && matches!(principal.form, PrincipalForm::Account(_)),
+        Concern::PrincipalIsAccount => !negated && account,
         Concern::OverlyPermissive => wide_actions || negated || *reach == Reach::Anyone || every_service,
         Concern::IamUser => !negated && matches!(principal.form, PrincipalForm::User(_)),
         Concern::ExternalAccount => reach.is_external(),

@@ -144,14 +144,17 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Whether the statement can have any effect on the key that carries it: it has actions and a resource.
+    /// Whether the statement can have any effect on the key that carries it: it has actions on a key, and a resource.
+    ///
+    /// `Action` has none on a key if all it lists are full names of actions that act on no key, such as `kms:ListKeys`, or on things of other services; `NotAction`
+    /// if it leaves nothing of KMS. An action that this version does not know may act on a key.
     ///
     /// A `Resource` that names something else than this key is not held against the statement: KMS documents that the resource of a key policy is always the
     /// key, so the wider reading stands. Source: AWS KMS Developer Guide, "Key policies: Elements", which says that a statement without either has no effect.
     pub fn has_effect(&self) -> bool {
         let acts = match &self.actions {
-            Actions::Only(patterns) => patterns.iter().any(|pattern| crate::action::may_be_kms(pattern)),
-            Actions::Except(_) => true,
+            Actions::Only(patterns) => patterns.iter().any(|pattern| crate::action::may_act_on_key(pattern)),
+            Actions::Except(patterns) => !patterns.iter().any(|pattern| crate::action::covers_all_of_kms(pattern)),
             Actions::Absent => false,
         };
         let on_something = match &self.resources {

@@ -198,6 +198,16 @@ pub fn narrowing(condition: &Condition, all: &Conditions, key: &KeyArn, variable
     }
 }
 
+/// Whether the condition tells apart the principals of an account: it demands an ARN that is not every principal's.
+pub(crate) fn names_principals(condition: &Condition) -> bool {
+    let operator = &condition.operator;
+    let everybody = |value: &String| value.splitn(6, ':').nth(5).is_none_or(|resource| resource.bytes().all(|byte| matches!(byte, b'*' | b'?' | b'/')));
+    matches!(FenceKey::read(&condition.key), Some((FenceKey::PrincipalArn, _)))
+        && !operator.negated
+        && matches!(operator.test, Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike | Test::Arn)
+        && !condition.values.iter().any(everybody)
+}
+
 /// Whether the condition holds for every request to KMS, so that the statement says no more with it than without.
 ///
 /// That is so of a positive operator with a value that matches whatever the key holds, and of a `Null` guard, on the keys that every request carries.

@@ -13,6 +13,7 @@
 mod action;
 mod concern;
 mod condition;
+mod deny;
 mod document;
 mod error;
 mod fence;

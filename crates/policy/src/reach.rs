@@ -11,13 +11,13 @@ use crate::{Fence, Principal, PrincipalForm, Standing};
 pub enum Reach {
     /// Nobody: the principal is deleted, excluded by the conditions, or the statement allows nothing.
     Nobody,
-    /// Principals of the key's account.
+    /// Principals of the key's account, or an AWS service that acts for it alone.
     OwnAccount,
-    /// An AWS service.
+    /// An AWS service, whomever it acts for.
     Service,
-    /// Principals of these accounts, of which at least one is not the key's.
+    /// Principals of these accounts, or an AWS service that acts for them; at least one is not the key's.
     Accounts(Arc<[AccountId]>),
-    /// Principals of an organization's accounts.
+    /// Principals of an organization's accounts, or an AWS service that acts for them.
     Organization,
     /// Somebody whose account cannot be told.
     Unknown,
@@ -71,7 +71,7 @@ pub(crate) fn of_principal(principal: &Principal, fence: &Fence, key: &KeyArn, m
     match principal.standing(key) {
         Standing::Anyone => of_anyone(fence, key, manager),
         Standing::Deleted => Reach::Nobody,
-        Standing::Service => Reach::Service,
+        Standing::Service => of_service(fence, key, manager),
         Standing::Unknown => match callers {
             Some(accounts) => within(accounts, key),
             None if !fence.caller_organizations.is_empty() => Reach::Organization,
@@ -84,6 +84,15 @@ pub(crate) fn of_principal(principal: &Principal, fence: &Fence, key: &KeyArn, m
             Some(account) => Reach::Accounts(Arc::new([account])),
             None => Reach::Unknown,
         },
+    }
+}
+
+/// The reach of a service. It asks for somebody: where the conditions say for whom it must, these are let in through it.
+fn of_service(fence: &Fence, key: &KeyArn, manager: Option<&KeyManager>) -> Reach {
+    match &fence.source_accounts {
+        Some(accounts) => within(accounts, key),
+        None if !fence.source_organizations.is_empty() && manager != Some(&KeyManager::Aws) => Reach::Organization,
+        None => Reach::Service,
     }
 }
 

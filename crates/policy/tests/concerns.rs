@@ -84,6 +84,25 @@ const CASES: &[Case] = &[
     case(One("Allow", LOGS, DECRYPT, NONE), &[], "a service is not another account"),
     case(One("Allow", LOGS, ALL, NONE), &[WIDE], "all actions to a service"),
     case(One("Allow", r#""Principal": {"Service": "*"}"#, DECRYPT, NONE), &[WIDE], "every service there is"),
+    case(One("Allow", LOGS, DECRYPT, r#"{"StringEquals": {"aws:SourceAccount": "111122223333"}}"#), &[], "a service that acts for the own account"),
+    case(One("Allow", LOGS, DECRYPT, r#"{"StringEquals": {"aws:SourceAccount": "444455556666"}}"#), &[EXTERNAL], "a service that acts for another account"),
+    case(
+        One("Allow", LOGS, DECRYPT, r#"{"ArnLike": {"aws:SourceArn": "arn:aws:logs:*:444455556666:*"}}"#),
+        &[EXTERNAL],
+        "another account's, told from the ARN of its resource",
+    ),
+    case(
+        One("Allow", LOGS, DECRYPT, r#"{"StringEquals": {"aws:SourceAccount": ["111122223333", "444455556666"]}}"#),
+        &[EXTERNAL],
+        "one of the accounts is another",
+    ),
+    case(One("Allow", LOGS, DECRYPT, r#"{"StringEquals": {"aws:SourceOrgID": "o-example"}}"#), &[EXTERNAL], "an organization has other accounts"),
+    case(
+        One("Allow", LOGS, ALL, r#"{"StringEquals": {"aws:SourceAccount": "111122223333"}, "ArnLike": {"aws:SourceArn": "arn:aws:logs:*:444455556666:*"}}"#),
+        &[],
+        "no resource of one account is of another",
+    ),
+    case(One("Allow", LOGS, DECRYPT, r#"{"ArnLike": {"aws:SourceArn": "arn:aws:s3:::bucket"}}"#), &[], "a service, whomever it acts for"),
     // Deny and statements without effect
     case(One("Deny", STAR, ALL, NONE), &[], "a Deny is no grant"),
     case(One("Deny", FOREIGN_ROLE, ALL, NONE), &[], "a Deny for another account neither"),
@@ -91,6 +110,15 @@ const CASES: &[Case] = &[
     case(One("Allow", STAR, r#""Sid": "NoAction""#, NONE), &[], "without Action a statement has no effect"),
     case(One("Allow", STAR, r#""Action": []"#, NONE), &[], "an empty list of actions allows nothing"),
     case(One("Allow", STAR, r#""Action": "s3:*""#, NONE), &[], "actions of another service do nothing to a key"),
+    case(One("Allow", STAR, r#""Action": "kms:ListKeys""#, NONE), &[], "it acts on no key"),
+    case(One("Allow", STAR, r#""Action": ["kms:createkey", "KMS:ListAliases", "s3:GetObject"]"#, NONE), &[], "none of these acts on a key"),
+    case(One("Allow", STAR, r#""Action": ["kms:ListKeys", "kms:Decrypt"]"#, NONE), &[WIDE, EXTERNAL], "one of these does"),
+    case(One("Allow", STAR, r#""Action": "kms:NewInTheFuture""#, NONE), &[WIDE, EXTERNAL], "an action that nobody knows yet: kept"),
+    case(One("Allow", STAR, r#""Action": "kms:ListKey*""#, NONE), &[WIDE, EXTERNAL], "a pattern may cover more: kept"),
+    case(One("Allow", STAR, r#""NotAction": "kms:*""#, NONE), &[], "nothing of KMS is left to allow"),
+    case(One("Allow", STAR, r#""NotAction": ["s3:*", "*"]"#, NONE), &[], "nothing at all is left to allow"),
+    case(One("Allow", STAR, r#""NotAction": "kms:?*""#, NONE), &[], "no action has an empty name"),
+    case(One("Allow", STAR, r#""NotAction": "kms:*t""#, NONE), &[WIDE, EXTERNAL], "some names end otherwise"),
     case(Whole(r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:*"}}"#), &[], "without Resource a statement has no effect"),
     case(Whole(r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": []}}"#), &[], "nor with an empty one"),
     case(
@@ -155,10 +183,14 @@ const CASES: &[Case] = &[
         "everyone else, but of the own account",
     ),
     // Fences that hold
-    case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": "111122223333"}}"#), &[], "own account only"),
-    case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"KMS:calleraccount": ["111122223333"]}}"#), &[], "keys compare without case, values may be lists"),
-    case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": 111122223333}}"#), &[], "a number is an account as well"),
-    case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"aws:PrincipalAccount": "111122223333"}}"#), &[], "the global key likewise"),
+    case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": "111122223333"}}"#), &[ACCOUNT], "all of the own account, without IAM policies"),
+    case(
+        One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"KMS:calleraccount": ["111122223333"]}}"#),
+        &[ACCOUNT],
+        "keys compare without case, values may be lists",
+    ),
+    case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": 111122223333}}"#), &[ACCOUNT], "a number is an account as well"),
+    case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"aws:PrincipalAccount": "111122223333"}}"#), &[ACCOUNT], "the global key likewise"),
     case(
         One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": ["111122223333", "444455556666"]}}"#),
         &[EXTERNAL],
@@ -166,7 +198,7 @@ const CASES: &[Case] = &[
     ),
     case(
         One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": ["111122223333", "444455556666"], "aws:PrincipalAccount": "111122223333"}}"#),
-        &[],
+        &[ACCOUNT],
         "conditions narrow one another",
     ),
     case(
@@ -176,21 +208,33 @@ const CASES: &[Case] = &[
     ),
     case(One("Allow", STAR, DECRYPT, r#"{"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-example/r-ab12/ou-*"}}"#), &[EXTERNAL], "so is a path in it"),
     case(One("Allow", STAR, DECRYPT, r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}}"#), &[], "roles of the own account"),
+    case(One("Allow", STAR, DECRYPT, r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:*"}}"#), &[ACCOUNT], "every principal of the own account"),
+    case(
+        One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": "111122223333"}, "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}}"#),
+        &[],
+        "one role of the own account",
+    ),
+    case(
+        One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": "111122223333", "kms:ViaService": "s3.eu-central-1.amazonaws.com"}}"#),
+        &[ACCOUNT],
+        "all of the own account, if through one service only",
+    ),
+    case(One("Allow", STAR, ALL, r#"{"StringEquals": {"kms:CallerAccount": "111122223333"}}"#), &[ACCOUNT, WIDE], "all of the own account, all actions"),
     case(One("Allow", STAR, DECRYPT, r#"{"ArnLike": {"aws:PrincipalArn": "arn:*:iam::444455556666:role/*"}}"#), &[EXTERNAL], "roles of one other account"),
     case(
         One("Allow", STAR, DECRYPT, r#"{"StringEqualsIfExists": {"aws:PrincipalAccount": "111122223333"}}"#),
-        &[],
+        &[ACCOUNT],
         "IfExists on a key that every request carries",
     ),
     case(
         One("Allow", STAR, DECRYPT, r#"{"ForAllValues:StringEquals": {"kms:CallerAccount": "111122223333"}, "Null": {"kms:CallerAccount": "false"}}"#),
-        &[],
+        &[ACCOUNT],
         "ForAllValues with its guard",
     ),
     case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"aws:SourceAccount": "111122223333"}}"#), &[], "only services have a source account"),
     case(
         One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"aws:PrincipalAccount": "${aws:ResourceAccount}"}}"#),
-        &[],
+        &[ACCOUNT],
         "the account of the resource is the key's",
     ),
     case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}"#), &[EXTERNAL], "the key's own organization"),
@@ -338,6 +382,9 @@ fn aws_managed_keys_are_not_public() {
     }
     let unfenced = r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*", "Condition": {"StringEquals": {"kms:ViaService": "x"}}}}"#;
     assert_eq!(join_labels(&concerns(unfenced, &KeyManager::Aws)), "", "AWS managed keys serve their own account alone");
+    let whole_account = unfenced.replace("kms:ViaService\": \"x", "kms:CallerAccount\": \"111122223333");
+    assert_eq!(join_labels(&concerns(&whole_account, &KeyManager::Customer)), ACCOUNT);
+    assert_eq!(join_labels(&concerns(&whole_account, &KeyManager::Aws)), "", "every AWS managed key is made so");
 }
 
 #[test]

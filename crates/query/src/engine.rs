@@ -1,26 +1,15 @@
 //! The embedded engine: `DataFusion` over the published files of a lake.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroUsize,
-    sync::Arc,
-};
+use std::{num::NonZeroUsize, sync::Arc};
 
 use datafusion::{
-    arrow::{
-        array::RecordBatch,
-        datatypes::{DataType, SchemaRef},
-    },
-    catalog::SchemaProvider,
+    arrow::{array::RecordBatch, datatypes::SchemaRef},
+    catalog::{SchemaProvider, TableProvider},
     common::TableReference,
-    datasource::{
-        ViewTable,
-        file_format::parquet::ParquetFormat,
-        listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl},
-    },
+    datasource::ViewTable,
     error::DataFusionError,
     execution::{
-        SessionStateBuilder,
+        SessionState, SessionStateBuilder,
         context::SQLOptions,
         memory_pool::{FairSpillPool, TrackConsumersPool},
         runtime_env::RuntimeEnvBuilder,
@@ -29,27 +18,18 @@ use datafusion::{
     prelude::{SessionConfig, SessionContext},
     sql::{parser::Statement, sqlparser::ast},
 };
-use futures::{StreamExt, TryStreamExt, future::try_join_all, stream::BoxStream};
-use kms_insights_lake::{
-    Lake, file_generation,
-    table::{SNAPSHOT_DATE, Table},
-    tables,
-};
-use kms_insights_model::RunId;
-use object_store::{ObjectMeta, ObjectStore, path::Path};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use kms_insights_lake::{Lake, tables};
 use url::Url;
 
 use crate::{
     catalog::{CATALOG, DATABASE, Names, Relations},
     error::{QueryError, suggestions},
     functions,
-    published::PublishedFiles,
+    published::{PublishedFiles, Runs, RunsTable, STORE, SnapshotTable, published_files},
     statement,
     views::{self, VIEWS},
 };
-
-/// Where the published files are found within the engine; the lake's own place is not part of any name there.
-const STORE: &str = "lake://published/";
 
 /// How the engine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,57 +102,6 @@ impl std::fmt::Debug for QueryResult {
     }
 }
 
-/// The files of a lake that the engine shows: for each table, those of published runs.
-struct LakeFiles {
-    /// The store that holds them.
-    store: Arc<dyn ObjectStore>,
-    /// By path within the lake: the object in the store.
-    files: BTreeMap<Path, ObjectMeta>,
-}
-
-/// The files of published runs, by their path within the lake: one listing per table, however many runs there are.
-async fn published_files(lake: &Lake) -> Result<BTreeMap<Path, ObjectMeta>, QueryError> {
-    let runs: BTreeSet<RunId> = lake.published_run_ids().await?.into_iter().collect();
-    let store = lake.object_store();
-    let listings = tables::ALL.iter().map(|table| {
-        let (store, runs) = (&store, &runs);
-        async move {
-            let folder = lake.root().clone().join(table.name);
-            let objects: Vec<ObjectMeta> = store.list(Some(&folder)).try_collect().await.map_err(|error| QueryError::Storage { message: error.to_string() })?;
-            Ok::<_, QueryError>(objects.into_iter().filter_map(move |object| {
-                let run = run_of(object.location.filename()?).filter(|run| runs.contains(run))?;
-                let within: Path = object.location.prefix_match(lake.root())?.collect();
-                object.location.prefix_matches(&lake.partition_path(table, &run)).then_some((run, table.name, within, object))
-            }))
-        }
-    });
-    let files: Vec<_> = try_join_all(listings).await?.into_iter().flatten().collect();
-
-    // The attempt that published a run has files in every table. Where others left some beside them, the run's row says whose count; all other rows are not read.
-    let is_data = |table: &str| table != tables::runs::TABLE.name;
-    let mut attempts: BTreeMap<&RunId, BTreeSet<Option<u32>>> = BTreeMap::new();
-    for (run, _, _, object) in files.iter().filter(|(_, table, ..)| is_data(table)) {
-        attempts.entry(run).or_default().insert(object.location.filename().and_then(file_generation));
-    }
-    let mut contested = BTreeMap::new();
-    for (run, attempts) in attempts {
-        if attempts.len() > 1 {
-            contested.insert(run.clone(), lake.published_run(run).await?);
-        }
-    }
-    let counts =
-        |run: &RunId, table: &str, object: &ObjectMeta| !is_data(table) || contested.get(run).is_none_or(|row| row.is_of_its_attempt(&object.location));
-    Ok(files.into_iter().filter(|(run, table, _, object)| counts(run, table, object)).map(|(_, _, within, object)| (within, object)).collect())
-}
-
-/// The run that a file's name begins with: `<run>.parquet`, `<run>-g0001-0000.parquet`.
-fn run_of(name: &str) -> Option<RunId> {
-    const RUN_ID_LENGTH: usize = 25;
-    let (run, rest) = name.split_at_checked(RUN_ID_LENGTH)?;
-    let ours = rest.strip_suffix(".parquet").is_some_and(|part| part.is_empty() || part.starts_with('-'));
-    if ours { run.parse().ok() } else { None }
-}
-
 /// The embedded SQL engine over one lake, as it was when the engine was opened.
 pub struct Engine {
     context: SessionContext,
@@ -200,27 +129,39 @@ impl Engine {
     /// # Errors
     /// When the lake cannot be read, or holds no published run.
     pub async fn open_with(lake: &Lake, options: EngineOptions) -> Result<Self, QueryError> {
-        let files = published_files(lake).await?;
-        if files.is_empty() {
+        let published = published_files(lake).await?;
+        if published.runs.is_empty() {
             return Err(QueryError::EmptyLake { lake: lake.location().to_string() });
         }
-        Self::over(LakeFiles { store: lake.object_store(), files }, tables::ALL, options).await
-    }
+        let store = PublishedFiles::new(lake.object_store(), published.files);
+        let engine = Self::build(store, options).map_err(|error| QueryError::running(&error, options.memory_limit))?;
+        let runs = Arc::new(Runs::new(lake.clone(), published.runs));
 
-    async fn over(lake: LakeFiles, declared: &[&'static Table], options: EngineOptions) -> Result<Self, QueryError> {
-        let engine = Self::build(lake, options).map_err(|error| QueryError::running(&error, options.memory_limit))?;
-        for table in declared {
-            let listing = listing_table(table).map_err(|error| QueryError::planning(&error))?;
-            engine.names.add(table.name, Arc::new(listing));
+        // Views are planned over tables of the same names that hold the runs only that views can show: else each view would open the files of every run.
+        let of_views = Names::default();
+        for table in tables::ALL {
+            let [named, viewed]: [Arc<dyn TableProvider>; 2] = if table.name == tables::runs::TABLE.name {
+                let runs = Arc::new(RunsTable::new(Arc::clone(&runs)));
+                [Arc::clone(&runs) as _, runs]
+            } else {
+                let table = SnapshotTable::new(table).map_err(|error| QueryError::planning(&error))?;
+                [Arc::new(table.clone()), Arc::new(table.for_views(Arc::clone(&runs)))]
+            };
+            engine.names.add(table.name, named);
+            of_views.relations().add(table.name, viewed);
         }
+        let relations = Arc::clone(of_views.relations());
+        let state = SessionStateBuilder::new_from_existing(engine.context.state()).with_catalog_list(Arc::new(of_views)).build();
         for (view, statement) in views::in_order()? {
-            let plan = engine.plan(statement).await?;
-            engine.names.add(view.name, Arc::new(ViewTable::new(plan, Some(view.sql.to_owned()))));
+            let plan = engine.plan(&state, statement).await?;
+            let table: Arc<dyn TableProvider> = Arc::new(ViewTable::new(plan, Some(view.sql.to_owned())));
+            relations.add(view.name, Arc::clone(&table));
+            engine.names.add(view.name, table);
         }
         Ok(engine)
     }
 
-    fn build(lake: LakeFiles, options: EngineOptions) -> Result<Self, DataFusionError> {
+    fn build(store: PublishedFiles, options: EngineOptions) -> Result<Self, DataFusionError> {
         let mut config =
             SessionConfig::new().with_default_catalog_and_schema(CATALOG, DATABASE).with_create_default_catalog_and_schema(false).with_information_schema(true);
         if let Some(parallelism) = options.parallelism {
@@ -237,8 +178,8 @@ impl Engine {
 
         let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_limit), NonZeroUsize::MIN.saturating_add(4));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
-        let store = Url::parse(STORE).map_err(|error| DataFusionError::External(error.into()))?;
-        runtime.register_object_store(&store, Arc::new(PublishedFiles::new(lake.store, lake.files)));
+        let url = Url::parse(STORE).map_err(|error| DataFusionError::External(error.into()))?;
+        runtime.register_object_store(&url, Arc::new(store));
 
         let names = Names::default();
         let relations = Arc::clone(names.relations());
@@ -260,7 +201,7 @@ impl Engine {
     /// # Errors
     /// When the statement is not SQL, does not only read, names what does not exist, or cannot be started.
     pub async fn query(&self, sql: &str) -> Result<QueryResult, QueryError> {
-        let plan = self.plan(statement::parse(sql)?).await?;
+        let plan = self.plan(&self.context.state(), statement::parse(sql)?).await?;
         let memory_limit = self.memory_limit;
         let running = move |error: DataFusionError| QueryError::running(&error, memory_limit);
         let frame = self.context.execute_logical_plan(plan).await.map_err(running)?;
@@ -292,10 +233,9 @@ impl Engine {
         Ok(relations)
     }
 
-    async fn plan(&self, statement: Statement) -> Result<LogicalPlan, QueryError> {
+    async fn plan(&self, state: &SessionState, statement: Statement) -> Result<LogicalPlan, QueryError> {
         let mut statement = if shows_tables(&statement) { table_listing()? } else { statement };
         statement::read_patterns_as_trino(&mut statement);
-        let state = self.context.state();
         let tables = state.resolve_table_references(&statement).unwrap_or_default();
         let plan = state.statement_to_plan(statement).await.map_err(|error| self.planning_error(&error, &tables))?;
         // Twice, for statements are told apart before they are planned: what reached this point as a plan must not write either.
@@ -326,15 +266,6 @@ impl Engine {
     }
 }
 
-/// A table over its folder of published files.
-fn listing_table(table: &'static Table) -> Result<ListingTable, DataFusionError> {
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default()))
-        .with_file_extension(".parquet")
-        .with_table_partition_cols(vec![(SNAPSHOT_DATE.to_owned(), DataType::Utf8)]);
-    let folder = ListingTableUrl::parse(format!("{STORE}{}/", table.name))?;
-    ListingTable::try_new(ListingTableConfig::new(folder).with_listing_options(options).with_schema(table.arrow_schema()))
-}
-
 fn shows_tables(statement: &Statement) -> bool {
     matches!(statement, Statement::Statement(statement) if matches!(**statement, ast::Statement::ShowTables { .. }))
 }
@@ -344,37 +275,4 @@ fn table_listing() -> Result<Statement, QueryError> {
     statement::parse(&format!(
         "SELECT table_name, CASE table_type WHEN 'VIEW' THEN 'view' ELSE 'table' END AS kind FROM information_schema.tables WHERE table_schema = '{DATABASE}' ORDER BY table_name"
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use kms_insights_lake::{
-        LakeLocation,
-        publish::publish,
-        staging::{RunInfo, StagingWriter},
-    };
-    use object_store::ObjectStoreExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn files_of_other_attempts_at_a_published_run_are_not_seen() {
-        let folder = tempfile::tempdir().unwrap();
-        let lake = Lake::open(&LakeLocation::Local(folder.path().to_owned()), None).unwrap();
-        let run: RunId = "20261122T060300Z-00000001".parse().unwrap();
-        let info: RunInfo = serde_json::from_value(serde_json::json!({
-            "run_id": run.as_str(), "started_at": "2026-11-22T06:03:00Z", "tool_version": "0.1.0", "organization_id": null, "accounts": [],
-            "organization_accounts": null, "regions": null, "customer_managed_only": false, "resumed_from": null,
-        }))
-        .unwrap();
-        let writer = StagingWriter::begin(&lake, &info).await.unwrap();
-        publish(&lake, &writer, info.started_at).await.unwrap();
-        let published = lake.data_files(&tables::accounts::TABLE, &run).await.unwrap().remove(0).location;
-        let other = lake.partition_path(&tables::accounts::TABLE, &run).join(format!("{run}-g0002-0000.parquet"));
-        lake.object_store().copy(&published, &other).await.unwrap();
-
-        let files = published_files(&lake).await.unwrap();
-        assert!(files.contains_key(&published) && !files.contains_key(&other));
-        assert_eq!(files.len(), tables::ALL.len());
-    }
 }

@@ -15,7 +15,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         operators, `…IfExists` on keys that a request may lack, and `ForAllValues` without a `Null` guard, which all hold for strangers too.\n\n\
         Critical and certain without any condition, or with such as hold for every request, like `StringLike` `aws:PrincipalArn` `*`. High and likely \
         where the conditions are on whose request it is or through which service, but fence nothing; high and possible where there are others, which \
-        may still keep strangers out (an encryption context, a network). AWS managed keys are not public: they serve their own account alone.",
+        may still keep strangers out (an encryption context, a network). Critical but only likely where a policy of the key has a Deny that may cover everyone \
+        and one of the actions: what its conditions come to is not weighed yet. AWS managed keys are not public: they serve their own account alone.",
     remediation: "Name the principals, or add a condition on kms:CallerAccount (or aws:PrincipalOrgID) with the accounts (or organization) that are meant.",
     check,
 };
@@ -24,7 +25,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for culprit in subject.culprits(|row| row.reach == Reach::Anyone) {
         let mut conditions = culprit.statement.conditions.entries.iter().filter(|condition| !always_holds(condition));
         let weight = if culprit.is_unconditional() {
-            (Severity::Critical, Confidence::Certain)
+            (Severity::Critical, subject.unless_forbidden(&culprit, Confidence::Certain))
         } else if conditions.all(|condition| tells_of_caller(&condition.key)) {
             (Severity::High, Confidence::Likely)
         } else {

@@ -14,7 +14,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         ([`whole-account`](#whole-account)). A list is nearly everything when it has `kms:Decrypt`, `kms:CreateGrant`, `kms:PutKeyPolicy`, \
         `kms:ScheduleKeyDeletion` and nine tenths of the actions that do more than read about the key. `NotAction` that leaves nothing but reading \
         about the key is not wide.\n\n\
-        High for principals that may be outside the key's account, else medium.",
+        High for principals that may be outside the key's account, else medium. Likely where the statement has conditions, or where a policy of the key has a Deny \
+        that may cover such a principal and one of the actions; else certain.",
     remediation: "List the actions that the principal needs, and separate those who administer the key from those who use it.",
     check,
 };
@@ -38,6 +39,6 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             "Nearly all KMS actions are allowed to"
         };
         let title = format!("{what} {}", culprit.whom());
-        findings.push(subject.statement_finding(&RULE, (severity, confidence), title, &culprit));
+        findings.push(subject.statement_finding(&RULE, (severity, subject.unless_forbidden(&culprit, confidence)), title, &culprit));
     }
 }

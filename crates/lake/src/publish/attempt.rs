@@ -6,7 +6,10 @@
 //! its files when it was, and the one that publishes deletes all others' before its row. What remains is a superseded process that is killed between such a look and its
 //! deletions while the other one is past its own: then Athena counts that file's rows twice until it is deleted by hand.
 
-use object_store::{ObjectStoreExt, path::Path};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use object_store::{ObjectStoreExt, WriteMultipart, path::Path};
+use tokio::{runtime::Handle, task::JoinSet};
 
 use super::sink::encode;
 use crate::{
@@ -22,11 +25,22 @@ use crate::{
 pub(crate) struct Attempt {
     pub(super) lake: Lake,
     writer: StagingWriter,
+    /// Uploads that were given up, and whose parts are being deleted.
+    given_up: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Attempt {
     pub(super) fn new(lake: &Lake, writer: &StagingWriter) -> Self {
-        Self { lake: lake.clone(), writer: writer.clone() }
+        Self { lake: lake.clone(), writer: writer.clone(), given_up: Arc::default() }
+    }
+
+    /// Gives up an upload that was begun: a store keeps its parts, and charges for them, until it is told.
+    pub(super) fn give_up(&self, upload: WriteMultipart) {
+        // Without a runtime the program is ending.
+        if let Ok(runtime) = Handle::try_current() {
+            let told = async move { drop(upload.abort().await) };
+            self.given_up.lock().unwrap_or_else(PoisonError::into_inner).spawn_on(told, &runtime);
+        }
     }
 
     /// Where a table's data file goes.
@@ -55,13 +69,17 @@ impl Attempt {
         if self.writer.is_superseded().await? { Err(self.taken_over()) } else { Ok(()) }
     }
 
-    /// Deletes what attempts left of the unpublished run, save `kept`.
+    /// Deletes what this attempt and earlier ones left of the run, save `kept`. Whatever is of a later attempt is not this one's to judge: it may be published by now.
     pub(super) async fn delete_leftovers(&self, kept: &[Path]) -> Result<(), LakeError> {
-        self.delete(|path| !kept.contains(path)).await
+        let own = self.writer.generation();
+        let is_later = |path: &Path| path.filename().and_then(file_generation).is_some_and(|generation| generation > own);
+        self.delete(|path| !kept.contains(path) && !is_later(path)).await
     }
 
     /// Deletes this attempt's files as well as it can, unless they are the published ones: whatever stopped it, they are of no use, and Athena would read them.
     pub(super) async fn withdraw(&self) {
+        let mut given_up = std::mem::take(&mut *self.given_up.lock().unwrap_or_else(PoisonError::into_inner));
+        while given_up.join_next().await.is_some() {}
         let run = self.writer.run_id();
         let is_published = match self.lake.published_run(run).await {
             Ok(row) => i64::from(row.generation) == i64::from(self.writer.generation()),

@@ -3,6 +3,7 @@
 mod attempt;
 mod cost;
 mod outcome;
+mod retention;
 mod sink;
 mod summary;
 mod tables;
@@ -40,11 +41,15 @@ const READ_AHEAD: usize = 4;
 
 /// Publishes what is staged: first every table's files, then the row of `runs` that makes them a snapshot.
 ///
-/// Whatever stops this before its last write leaves the run unpublished, and publishing again begins anew. A complete run's staging is then deleted; a partial
-/// run's is kept, so that a later run can read only what lacks.
+/// Whatever stops this before its last write leaves the run unpublished, and publishing again begins anew. A run of which no account could be read is not published at all:
+/// the views would show its emptiness instead of what the run before it knew.
+///
+/// A complete run's staging is then deleted, with that of the run it completes. A partial run's is kept, so that a later run can read only what lacks, and that of the run
+/// it was resumed from. Of an organization's other published partial runs the staging of the last ones is kept, three in all, and that of those that an unpublished run takes
+/// over; the rest is deleted. The staging of unpublished runs is not touched.
 ///
 /// # Errors
-/// When the store fails, a staged part is damaged, the run is published already, or another process has taken the run over.
+/// When the store fails, a staged part is damaged, no account could be read, the run is published already, or another process has taken the run over.
 pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp) -> Result<PublishedRun, LakeError> {
     let run = writer.run_id();
     writer.finish().await?;
@@ -60,6 +65,10 @@ pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp
             return Err(error);
         }
     };
+    if let Some(error) = totals.nothing_read(run) {
+        attempt.withdraw().await;
+        return Err(error);
+    }
     let row = totals.run_row(info, writer.generation(), finished_at);
     let status = totals.status();
     attempt.commit(&row).await?;
@@ -71,6 +80,9 @@ pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp
                 cleanup_error.get_or_insert(error);
             }
         }
+    }
+    if let Err(error) = retention::discard_outlived(lake, run, info.resumed_from.as_ref()).await {
+        cleanup_error.get_or_insert(error);
     }
     Ok(totals.published(run.clone(), status, row, cleanup_error))
 }
@@ -135,7 +147,8 @@ impl Publication<'_> {
         let planned = planned.unwrap_or(&unplanned);
         let mut tally = AccountTally::default();
 
-        self.account_failures(planned, record.as_ref(), &mut tally).await?;
+        let is_staged = !units.is_empty() || !keys.is_empty();
+        self.account_failures(planned, record.as_ref(), is_staged, &mut tally).await?;
         self.unit_failures(id, record.as_ref(), &units, &keys, &mut tally).await?;
         loop {
             let chunk = keys.next_chunk().await?;
@@ -154,7 +167,14 @@ impl Publication<'_> {
         self.sinks.accounts.push(row).await
     }
 
-    async fn account_failures(&mut self, planned: &Account, record: Option<&AccountRecord>, tally: &mut AccountTally) -> Result<(), LakeError> {
+    /// `is_staged` says whether anything is there of the account but its own record.
+    async fn account_failures(
+        &mut self,
+        planned: &Account,
+        record: Option<&AccountRecord>,
+        is_staged: bool,
+        tally: &mut AccountTally,
+    ) -> Result<(), LakeError> {
         let scope = Scope::Account(planned.id);
         let account = record.map_or(planned, |record| &record.account);
         if let Some(failure) = account.ou_path.failure() {
@@ -164,6 +184,10 @@ impl Publication<'_> {
         let Some(record) = record else {
             return self.lacking(scope, "account", &interrupted(ApiAction::KmsListKeys)).await;
         };
+        if let Some(state) = record.skipped.as_ref().filter(|_| is_staged) {
+            let text = format!("{state}: what an earlier attempt read is kept, and which Regions that one did not reach is not known");
+            self.lacking(scope, "account", &Failure::new(ApiAction::KmsListKeys, ErrorCode::Interrupted, text)).await?;
+        }
         if let Some(failure) = record.access.failure() {
             self.lacking(scope, "access", failure).await?;
         }
@@ -243,8 +267,7 @@ impl Publication<'_> {
             organization_id: self.info.organization_id.as_ref(),
         };
         let analysis = analyze(&context);
-        let stores = unit.and_then(|unit| unit.custom_key_stores.observed()).map_or(&[][..], Vec::as_slice);
-        self.sinks.keys.push(keys::row(self.run, key, usage, stores, &analysis)).await?;
+        self.sinks.keys.push(keys::row(self.run, key, usage, unit.map(|unit| &unit.custom_key_stores), &analysis)).await?;
         self.sinks.key_last_used.push(key_last_used::row(self.run, key, usage)).await?;
         for row in policy_statements::rows(self.run, &key.arn, &analysis) {
             self.sinks.policy_statements.push(row).await?;

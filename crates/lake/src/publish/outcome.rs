@@ -22,6 +22,11 @@ pub struct AccountTally {
 }
 
 impl AccountTally {
+    /// Whether anything is staged of the account but its own record.
+    fn is_empty(&self) -> bool {
+        self.keys == 0 && self.regions_read == 0 && self.region_failures.is_empty()
+    }
+
     fn lacks_nothing(&self) -> bool {
         self.keys_incomplete == 0 && self.key_failures.is_empty() && self.region_failures.is_empty() && self.other_failures.is_empty()
     }
@@ -55,8 +60,18 @@ fn outcome(record: Option<&AccountRecord>, tally: &AccountTally) -> (AccountOutc
             (AccountOutcome::Partial, Some(format!("{}: the run was stopped before the account was read to its end", ErrorCode::Interrupted)))
         };
     };
-    if let Some(reason) = &record.skipped {
-        return (AccountOutcome::Skipped, Some(reason.clone()));
+    if let Some(state) = &record.skipped {
+        if tally.is_empty() {
+            return (AccountOutcome::Skipped, Some(state.clone()));
+        }
+        // It was read before it came into this state. Which Regions it has is in the account's record, which comes last, and which this one has replaced.
+        let (keys, regions) = (noun(tally.keys, "key", "keys"), noun(tally.regions_read, "Region", "Regions"));
+        let kept = format!(
+            "{state}: {} {keys} and {} whole {regions} are of an earlier attempt, and which Regions that one did not reach is not known",
+            tally.keys, tally.regions_read
+        );
+        let outcome = if nothing_read { AccountOutcome::Failed } else { AccountOutcome::Partial };
+        return (outcome, Some(std::iter::once(kept).chain(lacks(tally)).collect::<Vec<_>>().join("; ")));
     }
     if let Some(failure) = record.access.failure() {
         // An earlier attempt at the run may have been admitted.
@@ -66,6 +81,12 @@ fn outcome(record: Option<&AccountRecord>, tally: &AccountTally) -> (AccountOutc
     if tally.lacks_nothing() {
         return (AccountOutcome::Complete, None);
     }
+    let outcome = if nothing_read && !tally.region_failures.is_empty() { AccountOutcome::Failed } else { AccountOutcome::Partial };
+    (outcome, Some(lacks(tally).join("; ")))
+}
+
+/// What lacks of the Regions that are known, and of the keys in them.
+fn lacks(tally: &AccountTally) -> Vec<String> {
     let mut reasons = Vec::new();
     let regions_lacking: u64 = tally.region_failures.values().sum();
     if regions_lacking > 0 {
@@ -77,8 +98,7 @@ fn outcome(record: Option<&AccountRecord>, tally: &AccountTally) -> (AccountOutc
         reasons.push(format!("{} of {} {} incomplete{cause}", tally.keys_incomplete, tally.keys, noun(tally.keys, "key", "keys")));
     }
     reasons.extend(tally.other_failures.iter().map(|(fact, code)| format!("{fact} lacking ({code})")));
-    let outcome = if nothing_read && regions_lacking > 0 { AccountOutcome::Failed } else { AccountOutcome::Partial };
-    (outcome, Some(reasons.join("; ")))
+    reasons
 }
 
 fn codes(failures: &BTreeMap<ErrorCode, u64>) -> String {
@@ -132,6 +152,20 @@ mod tests {
         let mut record = sample::account_record();
         record.skipped = Some("suspended".to_owned());
         assert_eq!(outcome(Some(&record), &read(0, 0)), (AccountOutcome::Skipped, Some("suspended".to_owned())));
+    }
+
+    #[test]
+    fn an_account_that_was_suspended_after_it_was_read_in_part_is_partial_and_says_what_is_from_before() {
+        let mut record = sample::account_record();
+        record.skipped = Some("the account is suspended".to_owned());
+        let kept = "whole Regions are of an earlier attempt, and which Regions that one did not reach is not known";
+        assert_eq!(outcome(Some(&record), &read(2, 5)), (AccountOutcome::Partial, Some(format!("the account is suspended: 5 keys and 2 {kept}"))));
+        assert_eq!(outcome(Some(&record), &read(0, 1)), (AccountOutcome::Partial, Some(format!("the account is suspended: 1 key and 0 {kept}"))));
+        assert_eq!(outcome(Some(&record), &read(2, 0)).0, AccountOutcome::Partial);
+        // Tried, and nothing was read.
+        let tally = AccountTally { region_failures: BTreeMap::from([(ErrorCode::AccessDenied, 4)]), ..AccountTally::default() };
+        let (failed, reason) = outcome(Some(&record), &tally);
+        assert_eq!((failed, reason.unwrap().ends_with("; 4 of 4 Regions not listed (access_denied)")), (AccountOutcome::Failed, true));
     }
 
     #[test]

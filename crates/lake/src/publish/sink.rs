@@ -142,6 +142,14 @@ impl FileUpload {
     }
 }
 
+impl Drop for FileUpload {
+    fn drop(&mut self) {
+        if let Some(upload) = self.rest.take() {
+            self.attempt.give_up(upload);
+        }
+    }
+}
+
 impl AsyncFileWriter for FileUpload {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<(), ParquetError>> {
         Box::pin(async move { self.add(bytes).await.map_err(|error| ParquetError::External(Box::new(error))) })

@@ -12,6 +12,9 @@ use crate::{
     tables::runs::{self, RunRow},
 };
 
+/// So much of one account's reason is told where none could be read.
+const MAX_EXAMPLE_CHARS: usize = 240;
+
 /// How often a rule found something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FindingCount {
@@ -53,7 +56,7 @@ pub struct PublishedRun {
     pub facts_lacking: BTreeMap<ErrorCode, u64>,
     /// Findings by severity, the worst first, and rule.
     pub findings: Vec<FindingCount>,
-    /// Why the staging of the complete run could not be deleted. The run is published all the same.
+    /// Why staging that is of no use any more, this run's or older ones', could not be deleted. The run is published all the same.
     pub cleanup_error: Option<LakeError>,
 }
 
@@ -91,6 +94,21 @@ impl Totals {
     /// Complete only if nothing at all lacks.
     pub(super) fn status(&self) -> RunStatus {
         if self.facts_lacking.is_empty() && self.incomplete_accounts.is_empty() { RunStatus::Complete } else { RunStatus::Partial }
+    }
+
+    /// The error of a run of which no account could be read: one failed at least, and the others were left out on purpose.
+    pub(super) fn nothing_read(&self, run: &RunId) -> Option<LakeError> {
+        let accounts = |outcome| self.accounts.get(&outcome).copied().unwrap_or_default();
+        if accounts(AccountOutcome::Complete) + accounts(AccountOutcome::Partial) > 0 {
+            return None;
+        }
+        let example = self.incomplete_accounts.first()?;
+        let text = format!("{}: {}", example.id, example.reason);
+        let mut example: String = text.chars().take(MAX_EXAMPLE_CHARS).collect();
+        if example.len() < text.len() {
+            example.push('…');
+        }
+        Some(LakeError::NothingRead { run: run.clone(), accounts: accounts(AccountOutcome::Failed), example })
     }
 
     pub(super) fn run_row(&self, info: &RunInfo, generation: u32, finished_at: Timestamp) -> RunRow {

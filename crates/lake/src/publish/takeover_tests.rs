@@ -75,6 +75,74 @@ async fn a_superseded_attempt_takes_its_files_back() {
 }
 
 #[tokio::test]
+async fn a_superseded_attempt_that_deletes_leftovers_late_leaves_what_was_published() {
+    let (folder, other) = sample::lake();
+    let run = sample::run_id(1);
+    let first = begin(&other, &run, &[1, 2]).await;
+    stage(&first, sample::whole_account(1)).await;
+    // An attempt before has left a file, and while the first process is about to delete it, another one takes the run over and publishes it.
+    let left = other.partition_path(&tables::accounts::TABLE, &run).join(format!("{run}-g0000-0000.parquet"));
+    other.object_store().put(&left, b"left".to_vec().into()).await.unwrap();
+    let lake = interrupted_lake(&folder, Request::Delete, "accounts", {
+        let (other, run) = (other.clone(), run.clone());
+        move || {
+            async move {
+                let (writer, _) = StagingWriter::resume(&other, &run).await.unwrap();
+                publish(&other, &writer, finished()).await.unwrap();
+            }
+            .boxed()
+        }
+    });
+    let error = publish(&lake, &first, finished()).await.unwrap_err();
+    assert!(matches!(error, LakeError::AlreadyPublished { .. }), "{error}");
+    let files = all_files(&other, &run).await;
+    assert!(files.len() == 7 && files.iter().all(is_of(2)), "{files:?}");
+    assert_eq!(rows::<KeyRow>(&other, &run).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_upload_that_was_begun_is_given_up_when_publishing_fails() {
+    let (folder, _) = sample::lake();
+    let run = sample::run_id(1);
+    let given_up = Arc::new(Mutex::new(Vec::new()));
+    let lake = watched_lake(&folder, {
+        let given_up = Arc::clone(&given_up);
+        move |request, path| {
+            if request == Request::Abort {
+                given_up.lock().unwrap().push(path.clone());
+            }
+            let fails = request == Request::Put && path.as_ref().starts_with("accounts");
+            async move {
+                if fails { Err(object_store::Error::NotImplemented { operation: "put".to_owned(), implementer: "a full disk".to_owned() }) } else { Ok(()) }
+            }
+            .boxed()
+        }
+    });
+    let writer = begin(&lake, &run, &[1]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    for number in 10..210 {
+        let mut key = sample::key(sample::arn(1, "eu-central-1", number));
+        // Text that does not compress: more than a part of it is written before the file ends.
+        let mut state = number;
+        let mut noise = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            char::from(b'!' + state.to_be_bytes()[3] % 90)
+        };
+        let noise: String = std::iter::repeat_with(&mut noise).take(64_000).collect();
+        key.policy = Fact::Observed(kms_insights_model::PolicyText(noise));
+        writer.record(kms_insights_model::StagedRecord::Key(Box::new(key))).await.unwrap();
+    }
+    let error = publish(&lake, &writer, finished()).await.unwrap_err();
+    assert!(error.to_string().contains("write accounts/"), "{error}");
+    let mut tables: Vec<String> = given_up.lock().unwrap().iter().filter_map(|path| Some(path.parts().next()?.as_ref().to_owned())).collect();
+    tables.sort();
+    assert_eq!(tables, ["findings", "keys"], "both have the text in them");
+    assert!(all_files(&lake, &run).await.is_empty());
+}
+
+#[tokio::test]
 async fn files_that_a_superseded_attempt_left_are_not_the_runs() {
     let (_folder, lake) = sample::lake();
     let run = sample::run_id(1);

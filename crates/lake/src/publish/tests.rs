@@ -155,7 +155,7 @@ async fn a_partial_run_resumes_under_a_new_id_and_a_complete_one_takes_the_stagi
     stage(&writer, sample::whole_account(2)).await;
     let summary = publish(&lake, &writer, sample::at("2026-11-22T07:00:00Z")).await.unwrap();
     assert_eq!((summary.status, summary.row.keys, summary.row.resumed_from.as_deref()), (RunStatus::Complete, 4, Some(first.as_str())));
-    assert_eq!(lake.latest_published().await.unwrap().unwrap().run_id, second.as_str());
+    assert_eq!(lake.shown_runs().await.unwrap().remove(0).run_id, second.as_str());
     assert_eq!(lake.published_run_ids().await.unwrap(), [first, second]);
     assert!(!folder.path().join("_staging").exists() || lake.staged_runs().await.unwrap().is_empty());
 }
@@ -167,10 +167,85 @@ async fn a_later_run_of_a_selection_is_not_the_one_that_is_shown() {
     published(&lake, &whole, &[1, 2]).await;
     let info = RunInfo { selection: Some("accounts 000000000001".to_owned()), ..sample::info(&selection, &[1]) };
     let writer = StagingWriter::begin(&lake, &info).await.unwrap();
+    stage(&writer, sample::whole_account(1)).await;
     let row = publish(&lake, &writer, sample::at("2026-11-22T07:00:00Z")).await.unwrap().row;
     assert_eq!((row.scope.as_str(), row.selection.as_deref()), ("selection", Some("accounts 000000000001")));
-    let shown = lake.latest_published().await.unwrap().unwrap();
+    let shown = lake.shown_runs().await.unwrap().remove(0);
     assert_eq!((shown.run_id.as_str(), shown.scope.as_str(), shown.selection), (whole.as_str(), "whole", None));
+}
+
+fn record_without_role(number: u64, message: &str) -> StagedRecord {
+    let mut record = sample::record_of(number, &[]);
+    record.access = Fact::lacking(Failure::new(ApiAction::StsAssumeRole, ErrorCode::AssumeRoleDenied, message));
+    StagedRecord::Account(Box::new(record))
+}
+
+fn suspended_record(number: u64) -> StagedRecord {
+    let mut record = sample::record_of(number, &[]);
+    record.skipped = Some("the account is suspended".to_owned());
+    record.access = Fact::NotApplicable;
+    StagedRecord::Account(Box::new(record))
+}
+
+#[tokio::test]
+async fn a_run_of_which_no_account_could_be_read_hides_no_other_and_can_be_resumed() {
+    let (_folder, lake) = sample::lake();
+    let (sound, empty) = (sample::run_id(1), sample::run_id(2));
+    published(&lake, &sound, &[1, 2]).await;
+    let writer = begin(&lake, &empty, &[1, 2, 3]).await;
+    stage(&writer, vec![record_without_role(1, &"ä".repeat(400)), record_without_role(2, "no"), suspended_record(3)]).await;
+    let error = publish(&lake, &writer, finished()).await.unwrap_err();
+    assert!(matches!(&error, LakeError::NothingRead { run, accounts: 2, .. } if *run == empty), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("no account could be read: all 2 failed, such as 000000000001: assume_role_denied: ä"), "{text}");
+    assert!(text.ends_with("ä…; nothing was published") && text.chars().count() < 400, "{text}");
+
+    assert_eq!(lake.shown_runs().await.unwrap().remove(0).run_id, sound.as_str());
+    for table in tables::ALL {
+        assert_eq!(lake.files_of(table, &empty).await.unwrap(), [], "{}", table.name);
+    }
+    let (writer, _) = StagingWriter::resume(&lake, &empty).await.unwrap();
+    stage(&writer, sample::whole_account(1)).await;
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+    assert_eq!((summary.row.accounts_complete, summary.row.accounts_failed, summary.row.accounts_skipped), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn accounts_without_keys_and_accounts_left_out_on_purpose_are_published() {
+    let (_folder, lake) = sample::lake();
+    let (no_keys, all_skipped) = (sample::run_id(1), sample::run_id(2));
+    let writer = begin(&lake, &no_keys, &[1]).await;
+    stage(&writer, vec![StagedRecord::Unit(Box::new(sample::unit(1, "eu-central-1", 0))), StagedRecord::Account(Box::new(sample::account_record()))]).await;
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+    assert_eq!((summary.status, summary.row.accounts_complete, summary.row.keys), (RunStatus::Complete, 1, 0));
+
+    let writer = begin(&lake, &all_skipped, &[1]).await;
+    stage(&writer, vec![suspended_record(1)]).await;
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+    assert_eq!((summary.status, summary.row.accounts_skipped), (RunStatus::Complete, 1));
+}
+
+#[tokio::test]
+async fn an_account_that_is_suspended_when_its_run_is_resumed_leaves_the_run_partial() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = begin(&lake, &run, &[1, 2]).await;
+    stage(&writer, sample::whole_account(1)).await;
+    // Of account 2 a Region with two keys, and then the run is killed.
+    stage(&writer, sample::whole_account(2).into_iter().filter(|record| !matches!(record, StagedRecord::Account(_))).collect()).await;
+    writer.finish().await.unwrap();
+    let (writer, _) = StagingWriter::resume(&lake, &run).await.unwrap();
+    stage(&writer, vec![suspended_record(2)]).await;
+    let summary = publish(&lake, &writer, finished()).await.unwrap();
+
+    assert_eq!((summary.status, summary.row.accounts_partial, summary.row.accounts_skipped, summary.row.keys), (RunStatus::Partial, 1, 0, 4));
+    let accounts: Vec<AccountRow> = rows(&lake, &run).await;
+    let kept = "2 keys and 1 whole Region are of an earlier attempt, and which Regions that one did not reach is not known";
+    assert_eq!((accounts[1].outcome.as_str(), accounts[1].reason.as_deref()), ("partial", Some(format!("the account is suspended: {kept}").as_str())));
+    let errors: Vec<CollectionErrorRow> = rows(&lake, &run).await;
+    let told: Vec<_> = errors.iter().map(|row| (row.account_id.as_deref(), row.region.as_deref(), row.fact.as_str(), row.code.as_str())).collect();
+    assert_eq!(told, [(Some("000000000002"), None, "account", "interrupted")]);
+    assert!(errors[0].message.starts_with("the account is suspended: "), "{}", errors[0].message);
 }
 
 #[tokio::test]
@@ -178,6 +253,7 @@ async fn a_run_is_published_once() {
     let (_folder, lake) = sample::lake();
     let run = sample::run_id(1);
     let writer = begin(&lake, &run, &[1]).await;
+    stage(&writer, sample::whole_account(1)).await;
     let summary = publish(&lake, &writer, finished()).await.unwrap();
     assert!(matches!(publish(&lake, &writer, finished()).await, Err(LakeError::AlreadyPublished { .. })));
     assert!(matches!(StagingWriter::begin(&lake, &sample::info(&run, &[1])).await, Err(LakeError::AlreadyPublished { .. })));
@@ -208,7 +284,7 @@ async fn readers_never_see_a_run_before_its_last_write_and_what_an_attempt_left_
         lake.object_store().put(&path, left.clone().into()).await.unwrap();
     }
     assert_eq!(lake.published_runs().await.unwrap(), []);
-    assert_eq!(lake.latest_published().await.unwrap(), None);
+    assert_eq!(lake.shown_runs().await.unwrap(), []);
     assert!(matches!(lake.data_files(&tables::keys::TABLE, &run).await, Err(LakeError::NotPublished { .. })));
 
     publish(&lake, &writer, finished()).await.unwrap();

@@ -50,7 +50,7 @@ impl Pages {
             .set_expected_bucket_owner(self.inner.options.expected_bucket_owner.clone())
             .send()
             .await
-            .map_err(failed(&self.prefix))?;
+            .map_err(failed(&self.inner.options, &self.prefix))?;
         if page.is_truncated() == Some(true) {
             let token = page.next_continuation_token().filter(|token| !token.is_empty());
             let token = token.ok_or_else(|| unusable(format!("the listing of {} has more pages, but S3 does not say where", self.prefix)))?;

@@ -5,5 +5,5 @@ mod list;
 mod store;
 mod upload;
 
-pub use failure::S3Failure;
+pub use failure::{S3Failure, S3Stage};
 pub use store::{S3Options, S3Store};

@@ -18,7 +18,7 @@ use object_store::{
 use url::{Host, Url};
 
 use super::{
-    failure::{S3Failure, failed, unusable},
+    failure::{S3Failure, causes, failed, unusable},
     list,
     upload::S3Upload,
 };
@@ -122,7 +122,7 @@ impl Inner {
             PutMode::Create => request = request.if_none_match("*"),
             PutMode::Update(version) => request = request.set_if_match(version.e_tag.clone()),
         }
-        let output = request.send().await.map_err(|error| S3Failure::of(&error))?;
+        let output = request.send().await.map_err(|error| S3Failure::of(&error, &self.options))?;
         Ok(PutResult { e_tag: output.e_tag, version: output.version_id })
     }
 
@@ -140,7 +140,7 @@ impl Inner {
             .set_version_id(options.version.clone())
             .send()
             .await
-            .map_err(failed(path))?;
+            .map_err(failed(&self.options, path))?;
         let size = output.content_length().and_then(|length| u64::try_from(length).ok());
         let size = size.ok_or_else(|| unusable(format!("S3 does not say how large {path} is")))?;
         let meta = ObjectMeta {
@@ -169,7 +169,7 @@ impl Inner {
             .set_range(wanted)
             .send()
             .await
-            .map_err(failed(path))?;
+            .map_err(failed(&self.options, path))?;
         let length = output.content_length().and_then(|length| u64::try_from(length).ok());
         let length = length.ok_or_else(|| unusable(format!("S3 does not say how much of {path} it sends")))?;
         let (start, size) = match (&options.range, output.content_range()) {
@@ -199,7 +199,7 @@ impl Inner {
                         let left = left.saturating_sub(chunk.len() as u64);
                         Some((Ok(chunk), Some((body, left))))
                     }
-                    Some(Err(error)) => Some((Err(unusable(format!("the content of {location} broke off: {error}"))), None)),
+                    Some(Err(error)) => Some((Err(unusable(format!("the content of {location} broke off: {}", causes(&error)))), None)),
                     // A body that ends early must not pass for a short object.
                     None if left > 0 => Some((Err(unusable(format!("the content of {location} ends {left} bytes early"))), None)),
                     None => None,
@@ -262,7 +262,7 @@ impl ObjectStore for S3Store {
                         .set_expected_bucket_owner(inner.options.expected_bucket_owner.clone())
                         .send()
                         .await
-                        .map_err(failed(&location))?;
+                        .map_err(failed(&inner.options, &location))?;
                     Ok(location)
                 }
             })
@@ -304,7 +304,7 @@ impl ObjectStore for S3Store {
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => {
-                let failure = S3Failure::of(&error);
+                let failure = S3Failure::of(&error, &inner.options);
                 if options.mode == CopyMode::Create && failure.status == Some(412) {
                     return Err(Error::AlreadyExists { path: to.to_string(), source: Box::new(failure) });
                 }

@@ -49,7 +49,7 @@ impl S3Upload {
             .set_bucket_key_enabled(options.bucket_key())
             .send()
             .await
-            .map_err(failed(path))?;
+            .map_err(failed(options, path))?;
         let upload_id = upload.upload_id().ok_or_else(|| unusable(format!("the upload of {path} was begun without an id")))?.to_owned();
         let target = Target { inner: Arc::clone(inner), path: path.clone(), upload_id, parts: Mutex::default() };
         Ok(Self { target: Arc::new(target), next_part: 1 })
@@ -71,7 +71,7 @@ impl Target {
             .body(ByteStream::from(Bytes::from(payload)))
             .send()
             .await
-            .map_err(failed(&self.path))?;
+            .map_err(failed(&self.inner.options, &self.path))?;
         // The checksum has to be repeated when the upload is completed: S3 then compares it with what it has.
         let part = CompletedPart::builder()
             .part_number(number)
@@ -109,7 +109,7 @@ impl MultipartUpload for S3Upload {
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
             .send()
             .await
-            .map_err(failed(&target.path))?;
+            .map_err(failed(&target.inner.options, &target.path))?;
         Ok(PutResult { e_tag: output.e_tag, version: output.version_id })
     }
 
@@ -126,6 +126,6 @@ impl MultipartUpload for S3Upload {
             .send()
             .await
             .map(drop)
-            .map_err(failed(&target.path))
+            .map_err(failed(&target.inner.options, &target.path))
     }
 }

@@ -5,6 +5,8 @@
 //! killed process loses at most a second's records; a loss of power also loses what the system had not written to disk, save the accounts whose own record is staged and what
 //! was staged when [`StagingWriter::finish`] returned. What is lost is missed by the counts of keys and read again.
 
+#[cfg(test)]
+mod discard_tests;
 mod part;
 mod run;
 mod sorted;

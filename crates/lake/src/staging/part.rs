@@ -6,9 +6,9 @@ use std::{
     str::FromStr,
 };
 
-use kms_insights_model::{AccountId, StagedRecord};
+use kms_insights_model::{AccountId, ApiAction, ErrorCode, Fact, FactName, Failure, KeyFacts, StagedRecord};
 use object_store::path::Path;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::LakeError;
 
@@ -91,20 +91,76 @@ impl FromStr for PartName {
     }
 }
 
-/// One record as a line.
-pub(super) fn line(record: &StagedRecord) -> Result<Vec<u8>, LakeError> {
-    let what = || match record {
+/// One record as a line. A key that takes more than readers take back loses its largest list, and says so in its place: one key must not end the run, and each attempt to
+/// resume it.
+pub(super) fn line(record: StagedRecord) -> Result<Vec<u8>, LakeError> {
+    line_within(record, MAX_LINE_BYTES)
+}
+
+fn line_within(mut record: StagedRecord, limit: usize) -> Result<Vec<u8>, LakeError> {
+    loop {
+        let mut line = serde_json::to_vec(&record).map_err(|source| LakeError::Encode { what: what(&record), source })?;
+        if line.len() < limit {
+            line.push(b'\n');
+            return Ok(line);
+        }
+        let was_cut = match &mut record {
+            StagedRecord::Key(key) => cut_largest(key, limit),
+            _ => false,
+        };
+        if !was_cut {
+            return Err(LakeError::RecordTooLarge { what: what(&record), bytes: line.len(), limit });
+        }
+    }
+}
+
+fn what(record: &StagedRecord) -> String {
+    match record {
         StagedRecord::Key(key) => key.arn.to_string(),
         StagedRecord::Usage(usage) => usage.arn.to_string(),
         StagedRecord::Unit(unit) => format!("account {} in {}", unit.account, unit.region),
         StagedRecord::Account(account) => format!("account {}", account.account.id),
-    };
-    let mut line = serde_json::to_vec(record).map_err(|source| LakeError::Encode { what: what(), source })?;
-    if line.len() >= MAX_LINE_BYTES {
-        return Err(LakeError::RecordTooLarge { what: what(), bytes: line.len(), limit: MAX_LINE_BYTES });
     }
-    line.push(b'\n');
-    Ok(line)
+}
+
+/// Replaces the largest of the key's lists by its failure; `false` where none is left.
+fn cut_largest(key: &mut KeyFacts, limit: usize) -> bool {
+    let sizes = [
+        (FactName::Grants, size(&key.grants)),
+        (FactName::Tags, size(&key.tags)),
+        (FactName::Rotations, size(&key.rotations)),
+        (FactName::Aliases, size(&key.aliases)),
+    ];
+    let Some((name, bytes)) = sizes.into_iter().filter_map(|(name, size)| Some((name, size?))).max_by_key(|(_, bytes)| *bytes) else { return false };
+    // No code is for an answer that AWS may give and that cannot be kept: this one asks to report it.
+    let failed = |action| Failure::new(action, ErrorCode::InvalidResponse, format!("left out: it takes {bytes} bytes, and all of a key may take {limit}"));
+    match name {
+        FactName::Grants => key.grants = Fact::Failed(failed(ApiAction::KmsListGrants)),
+        FactName::Tags => key.tags = Fact::Failed(failed(ApiAction::KmsListResourceTags)),
+        FactName::Rotations => key.rotations = Fact::Failed(failed(ApiAction::KmsListKeyRotations)),
+        _ => key.aliases = Fact::Failed(failed(ApiAction::KmsListAliases)),
+    }
+    true
+}
+
+/// How long a list is as JSON; `None` where there is none.
+fn size<T: Serialize>(fact: &Fact<T>) -> Option<u64> {
+    let mut counter = Counter(0);
+    // A counter takes everything, and the record has just been written as JSON.
+    serde_json::to_writer(&mut counter, fact.observed()?).ok().map(|()| counter.0)
+}
+
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Cuts whole lines into parts that every reader takes back.
@@ -194,7 +250,52 @@ pub(super) fn corrupt(path: &Path, reason: impl Into<String>) -> LakeError {
 
 #[cfg(test)]
 mod tests {
+    use kms_insights_model::Tag;
+
     use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_key_loses_its_largest_lists_until_its_line_is_short_enough() {
+        let mut key = sample::key(sample::arn(1, "eu-central-1", 1));
+        key.tags = Fact::Observed(vec![Tag { key: "k".to_owned(), value: "x".repeat(10_000) }]);
+        if let Fact::Observed(grants) = &mut key.grants {
+            *grants = vec![grants[0].clone(); 100];
+        }
+        let whole = line_within(StagedRecord::Key(Box::new(key.clone())), 1 << 20).unwrap();
+        let lacking = |limit| {
+            let line = line_within(StagedRecord::Key(Box::new(key.clone())), limit).unwrap();
+            assert!(line.len() <= limit && line.ends_with(b"\n"));
+            let StagedRecord::Key(kept) = serde_json::from_slice(&line).unwrap() else { panic!("a key stays a key") };
+            kept
+        };
+        assert_eq!(*lacking(whole.len()), key);
+        let grants = serde_json::to_vec(key.grants.observed().unwrap()).unwrap().len();
+        let limit = whole.len() - 1;
+        let failure =
+            Failure::new(ApiAction::KmsListGrants, ErrorCode::InvalidResponse, format!("left out: it takes {grants} bytes, and all of a key may take {limit}"));
+        assert_eq!(*lacking(limit), KeyFacts { grants: Fact::Failed(failure), ..key.clone() });
+        let kept = lacking(10_000);
+        assert_eq!(
+            kept.failures().map(|(name, failure)| (name, failure.code)).collect::<Vec<_>>(),
+            [(FactName::Grants, ErrorCode::InvalidResponse), (FactName::Tags, ErrorCode::InvalidResponse)]
+        );
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_cut_is_an_error_that_names_it() {
+        let mut key = sample::key(sample::arn(1, "eu-central-1", 1));
+        key.policy = Fact::Observed(kms_insights_model::PolicyText("x".repeat(5_000)));
+        let mut unit = sample::unit(1, "eu-central-1", 1);
+        unit.key_listing = Some(sample::denied(ApiAction::KmsListKeys));
+        for (record, name) in [
+            (StagedRecord::Key(Box::new(key.clone())), key.arn.to_string()),
+            (StagedRecord::Unit(Box::new(unit)), "account 000000000001 in eu-central-1".to_owned()),
+        ] {
+            let error = line_within(record, 100).unwrap_err();
+            assert!(matches!(&error, LakeError::RecordTooLarge { what, limit: 100, .. } if *what == name), "{error}");
+        }
+    }
 
     fn read(bytes: &[u8]) -> Result<Vec<Vec<u8>>, LakeError> {
         let path = Path::from("part");

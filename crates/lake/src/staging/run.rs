@@ -217,12 +217,12 @@ impl StagedRun {
         bytes.map(|bytes| (path.clone(), bytes)).ok_or_else(|| part::corrupt(&path, "it is larger than any part"))
     }
 
-    /// Copies the parts for a run that completes this one, so that it starts from everything that was read.
+    /// Copies the parts for a run that completes this one, so that it starts from everything that was read: from all of it, or this fails.
     pub(super) async fn copy_parts(&self, to: &RunId) -> Result<(), LakeError> {
         let parts: Vec<(AccountId, PartName)> =
             self.accounts.iter().flat_map(|(account, parts)| parts.0.values().flatten().map(|name| (*account, *name))).collect();
         let store = self.lake.object_store();
-        stream::iter(parts)
+        let copied = stream::iter(parts)
             .map(|(account, name)| {
                 let (source, target) = (part_path(&self.lake, &self.info.run_id, account, name), part_path(&self.lake, to, account, name));
                 let store = &store;
@@ -230,7 +230,14 @@ impl StagedRun {
             })
             .buffer_unordered(CONCURRENT_COPIES)
             .try_collect()
-            .await
+            .await;
+        // Another process may have been discarding this run since before it was listed here, and its description goes first: while that is there, so is all else.
+        let info = info_path(&self.lake, &self.info.run_id);
+        match store.head(&info).await {
+            Ok(_) => copied,
+            Err(object_store::Error::NotFound { .. }) => Err(LakeError::UnknownRun { run: self.info.run_id.clone() }),
+            Err(source) => copied.and(Err(LakeError::store("read", &info)(source))),
+        }
     }
 }
 
@@ -253,28 +260,38 @@ impl Lake {
     /// # Errors
     /// When the store fails.
     pub async fn staged_runs(&self) -> Result<Vec<StagedRunEntry>, LakeError> {
-        let folder = self.staging_path();
-        let listing = self.object_store().list_with_delimiter(Some(&folder)).await.map_err(LakeError::store("list", &folder))?;
         let mut runs = Vec::new();
-        for prefix in listing.common_prefixes {
-            let Some(Ok(run)) = prefix.filename().map(str::parse::<RunId>) else { continue };
+        for run in self.staged_run_ids().await? {
             match self.staged_run(&run).await {
-                Ok(Some(staged)) => runs.push((run, StagedRunEntry::Sound(Box::new(staged)))),
+                Ok(Some(staged)) => runs.push(StagedRunEntry::Sound(Box::new(staged))),
                 Ok(None) => {}
-                Err(error @ LakeError::CorruptRun { .. }) => runs.push((run.clone(), StagedRunEntry::Damaged { run_id: run, reason: error.to_string() })),
+                Err(error @ LakeError::CorruptRun { .. }) => runs.push(StagedRunEntry::Damaged { run_id: run, reason: error.to_string() }),
                 Err(error) => return Err(error),
             }
         }
-        runs.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(runs.into_iter().map(|(_, entry)| entry).collect())
+        Ok(runs)
     }
 
-    /// Deletes what is staged of a run.
+    /// The runs that the staging has a folder of, whatever is in it, by their ids.
+    pub(crate) async fn staged_run_ids(&self) -> Result<Vec<RunId>, LakeError> {
+        let folder = self.staging_path();
+        let listing = self.object_store().list_with_delimiter(Some(&folder)).await.map_err(LakeError::store("list", &folder))?;
+        let mut ids: Vec<RunId> = listing.common_prefixes.iter().filter_map(|prefix| prefix.filename()?.parse().ok()).collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Deletes what is staged of a run: its description first, so that whoever takes the run over meanwhile can tell that it did not get all of it.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn discard_staging(&self, run: &RunId) -> Result<(), LakeError> {
         let folder = self.staged_run_path(run);
+        let info = info_path(self, run);
+        match self.object_store().delete(&info).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(source) => return Err(LakeError::store("delete", &info)(source)),
+        }
         if let Some(local) = self.local_folder(&folder) {
             // Takes along the temporary files that a killed process leaves, which the store does not list.
             return match tokio::fs::remove_dir_all(&local).await {
@@ -288,12 +305,16 @@ impl Lake {
     }
 }
 
+fn info_path(lake: &Lake, run: &RunId) -> Path {
+    lake.staged_run_path(run).join(INFO)
+}
+
 pub(super) fn part_path(lake: &Lake, run: &RunId, account: AccountId, name: PartName) -> Path {
     lake.staged_run_path(run).join(account.as_str()).join(name.to_string())
 }
 
 pub(super) async fn write_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeError> {
-    let path = lake.staged_run_path(&info.run_id).join(INFO);
+    let path = info_path(lake, &info.run_id);
     let bytes = serde_json::to_vec_pretty(info).map_err(|source| LakeError::Encode { what: format!("run {}", info.run_id), source })?;
     if !lake.put_new(&path, bytes.into()).await? {
         return Err(LakeError::TakenOver { run: info.run_id.clone() });
@@ -301,8 +322,16 @@ pub(super) async fn write_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeEr
     lake.sync(vec![path]).await
 }
 
+/// Writes the description once more, whole or not at all.
+pub(super) async fn rewrite_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeError> {
+    let path = info_path(lake, &info.run_id);
+    let bytes = serde_json::to_vec_pretty(info).map_err(|source| LakeError::Encode { what: format!("run {}", info.run_id), source })?;
+    lake.object_store().put(&path, bytes.into()).await.map_err(LakeError::store("write", &path))?;
+    lake.sync(vec![path]).await
+}
+
 pub(super) async fn read_info(lake: &Lake, run: &RunId) -> Result<RunInfo, LakeError> {
-    let path = lake.staged_run_path(run).join(INFO);
+    let path = info_path(lake, run);
     let corrupt = |reason: String| LakeError::CorruptRun { path: path.to_string(), reason };
     let bytes = match get_bounded(lake, &path, MAX_INFO_BYTES).await {
         Ok(bytes) => bytes.ok_or_else(|| corrupt("it is too large".to_owned()))?,

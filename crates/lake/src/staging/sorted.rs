@@ -113,6 +113,11 @@ impl<'a> SortedKeys<'a> {
         Ok(Self { keys, usages, next: 0, chunk_bytes })
     }
 
+    /// Whether no key is staged.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.entries.is_empty()
+    }
+
     /// How many keys of a Region are staged.
     pub(crate) fn count(&self, region: &Region) -> u64 {
         let entries = &self.keys.entries;

@@ -284,6 +284,25 @@ async fn what_is_added_while_a_part_is_written_goes_into_parts_that_are_taken_ba
 }
 
 #[tokio::test]
+async fn a_key_that_is_too_large_for_a_line_loses_its_largest_list_and_the_run_goes_on() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = StagingWriter::begin(&lake, &sample::info(&run, &[1])).await.unwrap();
+    let mut large = sample::key(sample::arn(1, "eu-central-1", 1));
+    if let Fact::Observed(grants) = &mut large.grants {
+        grants[0].name = Some("x".repeat(MAX_LINE_BYTES));
+    }
+    let small = sample::key(sample::arn(1, "eu-central-1", 2));
+    stage(&writer, vec![StagedRecord::Key(Box::new(large.clone())), StagedRecord::Key(Box::new(small.clone()))]).await;
+    writer.finish().await.unwrap();
+    let keys = loaded(&lake, &run, 1).await.keys;
+    assert_eq!(keys[&small.arn], StagedKey::Complete);
+    let StagedKey::Lacking(kept) = &keys[&large.arn] else { panic!("the large key is not complete") };
+    assert_eq!(kept.grants.failure().unwrap().action, kms_insights_model::ApiAction::KmsListGrants);
+    assert_eq!(**kept, kms_insights_model::KeyFacts { grants: kept.grants.clone(), ..large });
+}
+
+#[tokio::test]
 async fn records_that_are_lost_in_a_panic_are_told() {
     let (folder, _) = sample::lake();
     let lake = watched_lake(&folder, |request, path| {
@@ -342,7 +361,7 @@ fn counting(
 }
 
 /// A published partial run of many accounts, in as many parts.
-async fn partial_run(lake: &Lake, run: &RunId, accounts: u64) {
+pub(super) async fn partial_run(lake: &Lake, run: &RunId, accounts: u64) {
     let writer = StagingWriter::begin(lake, &sample::info(run, &(0..=accounts).collect::<Vec<_>>())).await.unwrap();
     for account in 1..=accounts {
         stage(&writer, sample::whole_account(account)).await;

@@ -115,10 +115,13 @@ impl StagingWriter {
         if let Some(earlier) = &info.resumed_from
             && run::generations(lake, run).await?.claimed == 0
         {
-            match StagedRun::load(lake, earlier).await {
-                Ok(earlier) => earlier.copy_parts(run).await?,
+            let copied = match StagedRun::load(lake, earlier).await {
+                Ok(earlier) => earlier.copy_parts(run).await,
+                Err(error) => Err(error),
+            };
+            match copied {
                 // Deleted since. What was not copied is read again.
-                Err(LakeError::UnknownRun { .. }) => {}
+                Ok(()) | Err(LakeError::UnknownRun { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -130,7 +133,7 @@ impl StagingWriter {
     /// Begins the run `info` with everything that the published partial run `info.resumed_from` staged.
     ///
     /// # Errors
-    /// When the store fails, or the earlier run's staging is gone.
+    /// When the store fails, or the earlier run's staging is gone or goes meanwhile ([`LakeError::UnknownRun`]): then nothing of this one is staged.
     pub async fn begin_from(lake: &Lake, info: &RunInfo) -> Result<(Self, StagedRun), LakeError> {
         let writer = match &info.resumed_from {
             None => Self::begin(lake, info).await?,
@@ -151,6 +154,24 @@ impl StagingWriter {
         };
         let staged = StagedRun::load(lake, &info.run_id).await?;
         Ok((writer, staged))
+    }
+
+    /// Changes the run's description: what this attempt at it learned that the one before did not know.
+    ///
+    /// # Errors
+    /// When the store fails, or another process has taken the run over.
+    pub async fn describe(&self, change: impl FnOnce(&mut RunInfo)) -> Result<(), LakeError> {
+        let Inner { lake, run, .. } = &*self.inner;
+        let known = run::read_info(lake, run).await?;
+        let mut info = known.clone();
+        change(&mut info);
+        if info == known {
+            return Ok(());
+        }
+        if self.is_superseded().await? {
+            return Err(LakeError::TakenOver { run: run.clone() });
+        }
+        run::rewrite_info(lake, &info).await
     }
 
     async fn claim(lake: &Lake, run: &RunId) -> Result<Self, LakeError> {
@@ -181,9 +202,8 @@ impl StagingWriter {
     /// When this or an earlier write failed. Nothing is staged after that.
     pub async fn record(&self, record: StagedRecord) -> Result<(), LakeError> {
         self.inner.check()?;
-        let line = part::line(&record)?;
-        let kind = Kind::of(&record);
-        let stage = self.inner.stage(record.account());
+        let (kind, stage) = (Kind::of(&record), self.inner.stage(record.account()));
+        let line = part::line(record)?;
         let full = {
             let mut pending = lock(&stage.pending);
             pending.records += 1;

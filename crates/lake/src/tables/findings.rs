@@ -18,7 +18,7 @@ table! {
         account_id: String, from [KmsListKeys];
         /// The key's Region.
         region: String, from [KmsListKeys];
-        /// The finding's id: the same in every run for the same key, rule and cause.
+        /// The finding's id: the same in every run for the same key, rule and cause. A statement is the same cause as long as its effect, principals, actions and conditions are, wherever it stands.
         finding_id: String, from [];
         /// The rule's id.
         rule: String, from [];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kms_insights_findings::KeyAnalysis;
-use kms_insights_model::{CustomKeyStore, Fact, KeyFacts, KeyMetadata, LastUsage, RunId, Timestamp};
+use kms_insights_model::{CustomKeyStore, Fact, FactStatus, KeyFacts, KeyMetadata, LastUsage, RunId, Timestamp};
 use kms_insights_policy::join_labels;
 
 use crate::{publish::monthly_cost_usd, table::table};
@@ -79,7 +79,7 @@ table! {
         policy: Option<String>, from [KmsGetKeyPolicy];
         /// The key policy `AWS_RAM` of a key shared through AWS RAM, as AWS returned it.
         ram_policy: Option<String>, from [KmsGetKeyPolicy];
-        /// The key's concerns, joined by semicolons: `Principal is account`, `Key policy overly permissive`, `Access provided to IAM user`, `External account`; empty where there are none, null where no policy could be read.
+        /// The key's concerns, joined by semicolons: `Principal is account`, `Key policy overly permissive`, `Access provided to IAM user`, `External account`; empty where there are none, null where none was found but a policy could not be read or understood.
         concern: Option<String>, from [KmsGetKeyPolicy];
         /// Why a key policy could not be understood; null where it could.
         policy_error: Option<String>, from [KmsGetKeyPolicy];
@@ -103,6 +103,8 @@ table! {
         metadata_status: String, from [KmsDescribeKey];
         /// How the aliases are known.
         aliases_status: String, from [KmsListAliases];
+        /// How the custom key store's name, type and connection state are known; `not_applicable` where the key is in none, and as `metadata_status` where that lacks.
+        custom_key_store_status: String, from [KmsDescribeCustomKeyStores];
         /// How the policy `default` is known.
         policy_status: String, from [KmsGetKeyPolicy];
         /// How the policy `AWS_RAM` is known; `not_applicable` where the key has none.
@@ -120,12 +122,18 @@ table! {
     }
 }
 
-/// The row of a key. `stores` are the custom key stores of its account and Region, as far as they could be read.
-pub fn row(run: &RunId, key: &KeyFacts, last_usage: &Fact<LastUsage>, stores: &[CustomKeyStore], analysis: &KeyAnalysis) -> KeyRow {
+/// The row of a key. `stores` are the custom key stores of its account and Region; `None` where nothing is known of that.
+pub fn row(run: &RunId, key: &KeyFacts, last_usage: &Fact<LastUsage>, stores: Option<&Fact<Vec<CustomKeyStore>>>, analysis: &KeyAnalysis) -> KeyRow {
     let metadata = key.metadata.observed();
     let multi_region = metadata.and_then(|metadata| metadata.multi_region.as_ref());
     let store_id = metadata.and_then(|metadata| metadata.custom_key_store_id.as_ref());
-    let store = store_id.and_then(|id| stores.iter().find(|store| store.id == *id));
+    let listed = stores.and_then(Fact::observed).map_or(&[][..], Vec::as_slice);
+    let store = store_id.and_then(|id| listed.iter().find(|store| store.id == *id));
+    let store_status = match (metadata, store_id) {
+        (None, _) => key.metadata.status(),
+        (Some(_), None) => FactStatus::NotApplicable,
+        (Some(_), Some(_)) => stores.map_or(FactStatus::Failed, Fact::status),
+    };
     let rotation = key.rotation.observed();
     let rotations = key.rotations.observed();
     KeyRow {
@@ -179,6 +187,7 @@ pub fn row(run: &RunId, key: &KeyFacts, last_usage: &Fact<LastUsage>, stores: &[
         monthly_cost_usd: monthly_cost_usd(&key.metadata, &key.rotations),
         metadata_status: key.metadata.status().to_string(),
         aliases_status: key.aliases.status().to_string(),
+        custom_key_store_status: store_status.to_string(),
         policy_status: key.policy.status().to_string(),
         ram_policy_status: key.ram_policy.status().to_string(),
         grants_status: key.grants.status().to_string(),
@@ -211,8 +220,90 @@ fn algorithms(metadata: &KeyMetadata) -> Vec<String> {
     .collect()
 }
 
-/// No concern is not the same as no policy: where the policy could not be read or understood, only what is known to be a concern is one.
+/// No concern is not the same as no policy: where one of the key's policies could not be read or understood, only what is known to be a concern is one.
 fn concern(key: &KeyFacts, analysis: &KeyAnalysis) -> Option<String> {
-    let understood = key.policy.observed().is_some() && analysis.policy_error.is_none();
+    let understood = key.policy.observed().is_some() && !key.ram_policy.is_lacking() && analysis.policy_error.is_none();
     (understood || !analysis.concerns.is_empty()).then(|| join_labels(&analysis.concerns))
+}
+
+#[cfg(test)]
+mod tests {
+    use kms_insights_findings::{KeyContext, analyze};
+    use kms_insights_model::{ApiAction, CustomKeyStoreType, ErrorCode, Failure, PolicyText};
+
+    use super::*;
+    use crate::sample;
+
+    fn denied<T>(action: ApiAction) -> Fact<T> {
+        Fact::lacking(sample::denied(action))
+    }
+
+    /// The row of a sample key with these changes.
+    fn row_of(stores: Option<&Fact<Vec<CustomKeyStore>>>, change: impl FnOnce(&mut KeyFacts)) -> KeyRow {
+        let mut key = sample::key(sample::arn(1, "eu-central-1", 1));
+        change(&mut key);
+        let usage = sample::usage(key.arn.clone()).last_usage;
+        let now = sample::at("2026-11-22T06:30:00Z");
+        let analysis = analyze(&KeyContext { facts: &key, last_usage: &usage, now, organization_accounts: None, organization_id: None });
+        row(&sample::run_id(1), &key, &usage, stores, &analysis)
+    }
+
+    #[test]
+    fn no_concern_is_told_only_where_every_policy_could_be_read_and_understood() {
+        const NONE: &str =
+            r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000001:role/app"}, "Action": "kms:Decrypt", "Resource": "*"}}"#;
+        const VENDOR: &str =
+            r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:role/app"}, "Action": "kms:Decrypt", "Resource": "*"}}"#;
+        let text = |text: &str| Fact::Observed(PolicyText(text.to_owned()));
+        let lacks = || denied(ApiAction::KmsGetKeyPolicy);
+        let failed = || Fact::lacking(Failure::new(ApiAction::KmsGetKeyPolicy, ErrorCode::Timeout, "no answer"));
+        for (policy, ram_policy, concern) in [
+            (text(NONE), Fact::NotApplicable, Some("")),
+            (text(NONE), text(NONE), Some("")),
+            (text(NONE), lacks(), None),
+            (text(NONE), failed(), None),
+            (text(NONE), text("{}"), None),
+            (lacks(), Fact::NotApplicable, None),
+            (lacks(), text(NONE), None),
+            (lacks(), text(VENDOR), Some("External account")),
+            (text(VENDOR), lacks(), Some("External account")),
+        ] {
+            let case = format!("{policy:?} {ram_policy:?}");
+            let found = row_of(None, |key| (key.policy, key.ram_policy) = (policy, ram_policy)).concern;
+            assert_eq!(found.as_deref(), concern, "{case}");
+        }
+    }
+
+    #[test]
+    fn how_a_custom_key_store_is_known_is_told_beside_it() {
+        let store = CustomKeyStore {
+            id: "cks-1".to_owned(),
+            name: Some("vault".to_owned()),
+            store_type: Some(CustomKeyStoreType::ExternalKeyStore),
+            connection_state: Some("CONNECTED".to_owned()),
+            connection_error_code: None,
+        };
+        let listed = Fact::Observed(vec![store]);
+        let (refused, failed) = (
+            denied(ApiAction::KmsDescribeCustomKeyStores),
+            Fact::lacking(Failure::new(ApiAction::KmsDescribeCustomKeyStores, ErrorCode::Timeout, "no answer")),
+        );
+        let inside = |key: &mut KeyFacts| {
+            let metadata = kms_insights_model::KeyMetadata { custom_key_store_id: Some("cks-1".to_owned()), ..sample::metadata() };
+            key.metadata = Fact::Observed(metadata);
+        };
+        let told = |row: KeyRow| {
+            let of_store = [row.custom_key_store_name, row.custom_key_store_type, row.custom_key_store_connection_state];
+            (row.custom_key_store_status, of_store.map(Option::unwrap_or_default))
+        };
+        let unknown = |status: &str| (status.to_owned(), [const { String::new() }; 3]);
+        let known = ["vault", "EXTERNAL_KEY_STORE", "CONNECTED"].map(str::to_owned);
+        assert_eq!(told(row_of(Some(&listed), inside)), ("observed".to_owned(), known));
+        assert_eq!(told(row_of(Some(&refused), inside)), unknown("denied"));
+        assert_eq!(told(row_of(Some(&failed), inside)), unknown("failed"));
+        assert_eq!(told(row_of(None, inside)), unknown("failed"), "nothing is known of the Region");
+        assert_eq!(told(row_of(Some(&refused), |_| ())), unknown("not_applicable"), "the key is in no custom key store");
+        let hidden = |key: &mut KeyFacts| key.metadata = denied(ApiAction::KmsDescribeKey);
+        assert_eq!(told(row_of(Some(&listed), hidden)), unknown("denied"), "whether it is in one is not known");
+    }
 }

@@ -11,15 +11,15 @@ table! {
         run_id: String, from [];
         /// `complete` when every fact that applies was observed in every account that was to be read, else `partial`: `collection_errors` says what lacks.
         status: String, from [];
-        /// When the run began.
+        /// When the run began, or the one that it completes: of an organization's runs the one with the latest start is shown by the views.
         started_at: Timestamp, from [];
         /// When the run was published.
         finished_at: Timestamp, from [];
         /// The version of kms-insights.
         tool_version: String, from [];
-        /// The organization; null when only single accounts were read.
+        /// The organization, each of which the views show by itself; null when only single accounts were read, or the organization could not be told.
         organization_id: Option<String>, from [OrganizationsDescribeOrganization];
-        /// `whole` when every account and Region that the caller can see was to be read, `selection` when the run was limited to some: views show a run of a selection only in a lake without any other.
+        /// `whole` when every account and Region that the caller can see was to be read, `selection` when the run was limited to some: views show a run of a selection only where there is no other of its organization.
         scope: String, from [];
         /// The accounts, organizational units and Regions that the run was limited to, in words; null where it was not.
         selection: Option<String>, from [];

@@ -1,4 +1,4 @@
-//! RFC 4180, safe to open in a spreadsheet.
+//! RFC 4180, safe to open in a spreadsheet, also in one whose lists are separated by semicolons or tabs.
 
 use std::io::Write;
 
@@ -47,17 +47,25 @@ fn end(line: &mut String) {
     line.push_str("\r\n");
 }
 
-/// A text field. A leading apostrophe keeps a spreadsheet from running what begins like a formula: an alias or a description may be anybody's.
+/// A text field. An apostrophe keeps a spreadsheet from running what begins like a formula: an alias or a description may be anybody's.
+///
+/// A field may hold the beginning of another cell: where semicolons or tabs separate, and where a line ends, for a quote that opens in the middle of what such a
+/// spreadsheet takes for a cell does not hold its lines together. Quotes after the separator may go with the new cell's, so what follows them counts as its beginning too.
 fn push_text(line: &mut String, text: &str) {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let whitespace = text.starts_with(['\t', '\r', '\n']);
     let quoted = text.is_empty() || text.starts_with(' ') || text.ends_with(' ') || text.contains([',', '"', '\r', '\n']);
     if quoted {
         line.push('"');
     }
-    if formula {
+    if whitespace {
         line.push('\'');
     }
+    let mut begins = true;
     for c in text.chars() {
+        if begins && matches!(c, '=' | '+' | '-' | '@') {
+            line.push('\'');
+        }
+        begins = matches!(c, ';' | '\t' | '\r' | '\n') || (begins && c == '"');
         if c == '"' {
             line.push('"');
         }
@@ -84,8 +92,20 @@ mod tests {
             ("@SUM(1,2)", "\"'@SUM(1,2)\""),
             ("-1", "'-1"),
             ("+1", "'+1"),
-            ("\t=1", "'\t=1"),
+            ("\t=1", "'\t'=1"),
+            ("\r=1", "\"'\r'=1\""),
             ("a=1", "a=1"),
+            ("harmless;=cmd|'/c calc'!A0", "harmless;'=cmd|'/c calc'!A0"),
+            ("a;@b;+c;-d", "a;'@b;'+c;'-d"),
+            ("a\t=1", "a\t'=1"),
+            ("a;\t=1", "a;\t'=1"),
+            ("a\r\n=1\n-2", "\"a\r\n'=1\n'-2\""),
+            ("a;\"=1\"", "\"a;\"\"'=1\"\"\""),
+            ("\"=1", "\"\"\"'=1\""),
+            ("a,=1", "\"a,=1\""),
+            ("Principal is account;External account", "Principal is account;External account"),
+            ("{\n  \"a\": -1\n}", "\"{\n  \"\"a\"\": -1\n}\""),
+            ("2026-11-20; a=b; -x", "2026-11-20; a=b; -x"),
         ] {
             let mut line = String::new();
             push_text(&mut line, text);

@@ -150,6 +150,7 @@ pub(crate) fn key(run: &str, account: &str, region: &str, id: &str, alias: &str)
         monthly_cost_usd: Some(2.0),
         metadata_status: observed(),
         aliases_status: observed(),
+        custom_key_store_status: "not_applicable".to_owned(),
         policy_status: observed(),
         ram_policy_status: "not_applicable".to_owned(),
         grants_status: observed(),
@@ -181,7 +182,7 @@ pub(crate) fn last_used(key: &KeyRow, used_at: Option<&str>, verdict: &str, reas
     }
 }
 
-fn statement(key: &KeyRow, index: i32, sid: Option<&str>, principal: &str, action: &str, concern: &str) -> PolicyStatementRow {
+pub(crate) fn statement(key: &KeyRow, index: i32, sid: Option<&str>, principal: &str, action: &str, concern: &str) -> PolicyStatementRow {
     PolicyStatementRow {
         run_id: key.run_id.clone(),
         key_arn: key.key_arn.clone(),
@@ -204,7 +205,7 @@ fn statement(key: &KeyRow, index: i32, sid: Option<&str>, principal: &str, actio
     }
 }
 
-fn finding(key: &KeyRow, id: &str, rule: &str, severity: &str) -> FindingRow {
+pub(crate) fn finding(key: &KeyRow, id: &str, rule: &str, severity: &str) -> FindingRow {
     FindingRow {
         run_id: key.run_id.clone(),
         key_arn: key.key_arn.clone(),
@@ -222,7 +223,7 @@ fn finding(key: &KeyRow, id: &str, rule: &str, severity: &str) -> FindingRow {
     }
 }
 
-fn error(run: &str, account: &str, region: Option<&str>, key: Option<&KeyRow>, fact: &str, operation: &str, code: &str) -> CollectionErrorRow {
+pub(crate) fn error(run: &str, account: &str, region: Option<&str>, key: Option<&KeyRow>, fact: &str, operation: &str, code: &str) -> CollectionErrorRow {
     CollectionErrorRow {
         run_id: run.to_owned(),
         account_id: Some(String::from(account)),
@@ -235,6 +236,25 @@ fn error(run: &str, account: &str, region: Option<&str>, key: Option<&KeyRow>, f
         retryable: code == "budget",
         message: "not authorized".to_owned(),
         next_step: "allow it".to_owned(),
+    }
+}
+
+pub(crate) fn grant(key: &KeyRow, id: &str, grantee: &str) -> GrantRow {
+    GrantRow {
+        run_id: key.run_id.clone(),
+        key_arn: key.key_arn.clone(),
+        key_id: key.key_id.clone(),
+        account_id: key.account_id.clone(),
+        region: key.region.clone(),
+        grant_id: id.to_owned(),
+        name: None,
+        created_at: None,
+        grantee_principal: Some(String::from(grantee)),
+        retiring_principal: None,
+        issuing_account: None,
+        operations: vec!["Decrypt".to_owned(), "CreateGrant".to_owned()],
+        constraints: Some(String::from("{\"SourceArn\":\"arn:aws:s3:::b\"}")),
+        source_arn: None,
     }
 }
 
@@ -376,29 +396,13 @@ fn write_latest(root: &Path) {
             },
         ],
     );
-    let grant = |id: &str, grantee: &str| GrantRow {
-        run_id: LATEST.to_owned(),
-        key_arn: open.key_arn.clone(),
-        key_id: open.key_id.clone(),
-        account_id: open.account_id.clone(),
-        region: open.region.clone(),
-        grant_id: id.to_owned(),
-        name: None,
-        created_at: None,
-        grantee_principal: Some(String::from(grantee)),
-        retiring_principal: None,
-        issuing_account: None,
-        operations: vec!["Decrypt".to_owned(), "CreateGrant".to_owned()],
-        constraints: Some(String::from("{\"SourceArn\":\"arn:aws:s3:::b\"}")),
-        source_arn: None,
-    };
     write_rows(
         root,
         LATEST,
         &[
-            grant("g-out", "arn:aws:iam::111122223333:role/reader"),
-            grant("g-own", "arn:aws:iam::444455556666:role/own"),
-            grant("g-service", "rds.eu-central-1.amazonaws.com"),
+            grant(&open, "g-out", "arn:aws:iam::111122223333:role/reader"),
+            grant(&open, "g-own", "arn:aws:iam::444455556666:role/own"),
+            grant(&open, "g-service", "rds.eu-central-1.amazonaws.com"),
         ],
     );
     write_rows(

@@ -1,5 +1,10 @@
+use std::io::{Error, ErrorKind, Write};
+
 use datafusion::{arrow::array::RecordBatch, parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder};
-use kms_insights_query::output::{Format, TableLayout, write};
+use kms_insights_query::{
+    QueryError,
+    output::{Format, TableLayout, write},
+};
 
 use crate::fixture::{engine, output};
 
@@ -64,6 +69,34 @@ async fn parquet_holds_the_rows_with_their_types() {
     let read: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
     assert_eq!(read.iter().map(RecordBatch::num_rows).sum::<usize>(), 4);
     assert_eq!(read[0].columns(), expected[0].columns());
+}
+
+/// An output that takes so many bytes and then fails.
+struct Failing(usize, ErrorKind);
+
+impl Write for Failing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        if taken == 0 { Err(Error::from(self.1)) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_output_that_fails_is_told_as_one_in_every_format() {
+    let engine = engine().await;
+    // What a Parquet file has beyond its first row group is written before it is closed.
+    let large = "SELECT a.key_arn FROM keys a CROSS JOIN keys b CROSS JOIN keys c CROSS JOIN keys d LIMIT 20000";
+    for (sql, takes) in [(KEYS, 0), (KEYS, 4), (large, 4)] {
+        for (format, kind) in Format::ALL.into_iter().flat_map(|format| [(format, ErrorKind::BrokenPipe), (format, ErrorKind::StorageFull)]) {
+            let written = write(engine.query(sql).await.unwrap(), format, TableLayout::default(), &mut Failing(takes, kind)).await;
+            assert!(matches!(&written, Err(QueryError::Output(error)) if error.kind() == kind), "{format}: {written:?}");
+        }
+    }
 }
 
 #[tokio::test]

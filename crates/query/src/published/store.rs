@@ -36,7 +36,10 @@ impl PublishedFiles {
 
     fn listed(&self, prefix: Option<&Path>) -> impl Iterator<Item = ObjectMeta> {
         let prefix = prefix.cloned().unwrap_or_default();
-        self.files.iter().filter(move |(path, _)| path.prefix_matches(&prefix)).map(|(path, meta)| ObjectMeta { location: path.clone(), ..meta.clone() })
+        // Paths are in the order of their texts: those below a folder stand together, or nearly.
+        let (from, text) = (prefix.clone(), prefix.to_string());
+        let below = self.files.range(from..).take_while(move |(path, _)| path.as_ref().starts_with(&text));
+        below.filter(move |(path, _)| path.prefix_matches(&prefix)).map(|(path, meta)| ObjectMeta { location: path.clone(), ..meta.clone() })
     }
 }
 
@@ -122,6 +125,18 @@ mod tests {
         assert_eq!(store.list_with_delimiter(Some(&Path::from("keys"))).await.unwrap().common_prefixes, [Path::from("keys/snapshot_date=2026-11-20")]);
         for hidden in ["keys/snapshot_date=2026-11-20/b.parquet", "lake/keys/snapshot_date=2026-11-20/a.parquet", "elsewhere/secret", "../elsewhere/secret"] {
             assert!(matches!(store.get(&Path::from(hidden)).await, Err(Error::NotFound { .. })), "{hidden}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listing_of_a_folder_is_of_that_folder() {
+        let (inner, _) = store().await;
+        let object = inner.head(&Path::from("elsewhere/secret")).await.unwrap();
+        let paths = ["key/a", "keys-old/a", "keys.old/a", "keys/a", "keys/b/c", "keys_old/a", "keyt/a"].map(Path::from);
+        let store = PublishedFiles::new(inner, paths.iter().map(|path| (path.clone(), object.clone())).collect());
+        for (prefix, found) in [(None, paths.to_vec()), (Some("keys"), ["keys/a", "keys/b/c"].map(Path::from).to_vec()), (Some("ke"), vec![])] {
+            let listed: Vec<ObjectMeta> = store.list(prefix.map(Path::from).as_ref()).try_collect().await.unwrap();
+            assert_eq!(listed.into_iter().map(|meta| meta.location).collect::<Vec<_>>(), found);
         }
     }
 
