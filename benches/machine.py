@@ -80,6 +80,13 @@ def _after(path: str, key: str) -> str:
     return "unknown"
 
 
+def refuse_uncommitted() -> None:
+    """A figure belongs to a commit. What the benchmarks write themselves does not count."""
+    changed = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benches/results", ":!docs/benchmarks.md"]
+    if subprocess.run(changed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip():
+        raise Failed("there are changes that are not committed: a figure must belong to a commit")
+
+
 def describe() -> Dict[str, object]:
     """The machine and the moment."""
     memory_kib = int(_after("/proc/meminfo", "MemTotal").split()[0])
@@ -88,9 +95,9 @@ def describe() -> Dict[str, object]:
         "processor": _after("/proc/cpuinfo", "model name"),
         "cores": os.cpu_count(),
         "memory_gib": round(memory_kib / 1024 / 1024),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "rustc": first_line(["rustc", "--version"]),
-        "commit": first_line(["git", "describe", "--always", "--dirty"]),
+        "commit": first_line(["git", "rev-parse", "--short", "HEAD"]),
         "load_before": round(os.getloadavg()[0], 2),
     }
 

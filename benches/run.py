@@ -27,7 +27,7 @@ import floor  # noqa: E402
 import memory  # noqa: E402
 import peers  # noqa: E402
 import report  # noqa: E402
-from machine import BENCHES, ROOT, Failed, describe  # noqa: E402
+from machine import BENCHES, ROOT, Failed, describe, refuse_uncommitted  # noqa: E402
 
 RESULTS = BENCHES / "results"
 
@@ -46,6 +46,8 @@ def main() -> int:
     try:
         if options.benchmark not in ("clean", "sizes", "write") and not options.binary.is_file():
             raise Failed(f"{options.binary} is not there: cargo build --release -p kms-insights, or --binary")
+        if options.benchmark != "write":
+            refuse_uncommitted()
         binary = options.binary.resolve()
         machine = describe()
         print(f"{options.benchmark}: {machine}", flush=True)
@@ -63,7 +65,9 @@ def main() -> int:
             figures = None
         if figures is not None:
             RESULTS.mkdir(exist_ok=True)
-            taken = {"machine": machine, "command": f"python3 benches/run.py {options.benchmark}", "figures": figures}
+            # How often, too: the figures must come out again. --binary and --cache say where things lie, and no more.
+            command = f"python3 benches/run.py {options.benchmark}" + (f" --runs {options.runs}" if options.benchmark in ("floor", "peers", "memory") else "")
+            taken = {"machine": machine, "command": command, "figures": figures}
             (RESULTS / f"{options.benchmark}.json").write_text(json.dumps(taken, indent=1) + "\n")
         report.write(RESULTS, ROOT / "docs" / "benchmarks.md")
     except Failed as failure:

@@ -14,10 +14,11 @@ use kms_insights_model::{AccountId, Region, RunId};
 use crate::{
     exit::{Exit, Trouble},
     lake::LakeArguments,
-    pipeline::{self, EarlierRole, Job, Resume},
+    pipeline::{self, EarlierRole, Job, Remembered, Resume},
     progress::Style,
     settings::Settings,
     summary,
+    terminal::say,
 };
 
 /// The role's name where nothing else is said.
@@ -47,7 +48,7 @@ pub(crate) struct CollectArguments {
     #[arg(long, env = "KMS_INSIGHTS_CONCURRENCY", value_parser = at_least_one, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
     /// Leave out AWS managed keys
-    #[arg(long)]
+    #[arg(long, env = "KMS_INSIGHTS_CUSTOMER_MANAGED_ONLY")]
     customer_managed_only: bool,
     /// How long to read last usages in each account and Region, at five a second: 10m, 2h, 0s for none [default: no bound]
     #[arg(long, env = "KMS_INSIGHTS_LAST_USAGE_BUDGET", value_name = "DURATION")]
@@ -55,14 +56,14 @@ pub(crate) struct CollectArguments {
     /// The share of AWS's request quotas to use: 0.5 leaves half to others, more than 1 is for quotas that AWS raised [default: 1]
     #[arg(long, env = "KMS_INSIGHTS_QUOTA_SHARE", value_name = "SHARE")]
     quota_share: Option<f64>,
-    /// How many requests may be under way at once
-    #[arg(long, default_value = "512", value_parser = at_least_one, value_name = "N")]
+    /// How many requests may be under way at once; half as many again for last usages
+    #[arg(long, env = "KMS_INSIGHTS_MAX_REQUESTS", default_value = "512", value_parser = at_least_one, value_name = "N")]
     max_requests: NonZeroUsize,
     /// How long one attempt at a request may take
-    #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, env = "KMS_INSIGHTS_REQUEST_TIMEOUT", default_value = "20s", value_parser = some_time, value_name = "DURATION")]
     request_timeout: Duration,
     /// How long the reading of one account may take, last usage apart
-    #[arg(long, default_value = "4h", value_parser = duration, value_name = "DURATION")]
+    #[arg(long, env = "KMS_INSIGHTS_ACCOUNT_DEADLINE", default_value = "4h", value_parser = some_time, value_name = "DURATION")]
     account_deadline: Duration,
     /// Go on with a run that was stopped or is partial, reading only what lacks of what it was to read; without a value, list such runs
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
@@ -98,6 +99,19 @@ fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error} (examples: 90s, 10m, 2h)"))
 }
 
+/// A duration in which something can be done.
+fn some_time(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|time| if time.is_zero() { Err("nothing can be read in no time".to_owned()) } else { Ok(time) })
+}
+
+/// Whether IAM admits the name of a role, with its path if it has one. Source: IAM API Reference, `CreateRole`.
+fn is_role_name(name: &str) -> bool {
+    let name = name.trim_start_matches('/');
+    let (path, name) = name.rsplit_once('/').unwrap_or(("", name));
+    let sound = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(sound) && path.len() <= 510 && path.chars().all(|c| c.is_ascii_graphic())
+}
+
 /// A count that cannot be zero.
 pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "a whole number from 1".to_owned())
@@ -124,7 +138,7 @@ impl CollectArguments {
             selection: AccountSelection {
                 accounts: accounts.into_iter().collect(),
                 organizational_units: list(self.ou.as_ref(), settings.ou.as_ref()),
-                known: Vec::new(),
+                earlier: None,
             },
             regions: (!regions.is_empty()).then_some(regions),
             concurrency: self.concurrency.or(settings.concurrency).unwrap_or(const { NonZeroUsize::new(10).unwrap() }),
@@ -138,14 +152,19 @@ impl CollectArguments {
     }
 
     /// The role: as told now, else as the resumed run had it.
-    fn role(&self, settings: &Settings, resume: Option<&Resume>) -> MemberRole {
+    fn role(&self, settings: &Settings, resume: Option<&Resume>) -> Result<MemberRole, Trouble> {
         let earlier = resume.map(Resume::role).unwrap_or_default();
-        MemberRole {
-            name: self.role_name.clone().or_else(|| settings.role_name.clone()).or(earlier.name).unwrap_or_else(|| DEFAULT_ROLE.to_owned()),
+        let name = self.role_name.clone().or_else(|| settings.role_name.clone()).or(earlier.name).unwrap_or_else(|| DEFAULT_ROLE.to_owned());
+        if !is_role_name(&name) {
+            return Err(Trouble::usage(format_args!("--role-name {name:?} is no name of an IAM role"))
+                .next("name the role alone, with its path if it has one: kms-insights-reader, audit/kms-insights-reader"));
+        }
+        Ok(MemberRole {
+            name,
             external_id: self.external_id.clone().or_else(|| settings.external_id.clone()).or(earlier.external_id),
             session_name: "kms-insights".to_owned(),
             session_seconds: 3600,
-        }
+        })
     }
 
     fn wish(&self) -> Result<Wish, Trouble> {
@@ -169,6 +188,7 @@ async fn staged_run(lake: &Lake, run: &RunId) -> Result<Resume, Trouble> {
 pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Result<Exit, Trouble> {
     let mut options = arguments.options(&settings)?;
     // What is wrong with the command line is told before anything is touched.
+    arguments.role(&settings, None)?;
     let (lake, resume) = match arguments.wish()? {
         Wish::NewRun => (arguments.lake.open_or_create(&settings).await?, None),
         Wish::ListResumable => {
@@ -179,31 +199,40 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
         Wish::Resume(run) => {
             let lake = arguments.lake.open(&settings).await?;
             let resume = staged_run(&lake, &run).await?;
-            pipeline::take_over(&mut options, &resume);
-            (lake, Some(resume))
+            pipeline::take_over(&mut options, &resume)?;
+            // What protected the run's objects so far protects those that are still to come.
+            (arguments.lake.open_as(&settings, &resume.storage()).await?.unwrap_or(lake), Some(resume))
         }
     };
-    let role = arguments.role(&settings, resume.as_ref());
+    let role = arguments.role(&settings, resume.as_ref())?;
     let config = aws::load_config(options.retry.attempt_timeout).await;
     let json = arguments.format == SummaryFormat::Json;
     let observer = Style::fitting(json, arguments.quiet).observer();
     let stop = Stop::default();
     stop_on_signal(stop.clone(), Arc::clone(&observer));
-    let job = Job { role: Some(EarlierRole { name: Some(role.name.clone()), external_id: role.external_id.clone() }), options, resume };
+    let remembered = Remembered {
+        role: EarlierRole { name: Some(role.name.clone()), external_id: role.external_id.clone() },
+        storage: arguments.lake.storage(&settings, resume.as_ref().map(Resume::storage)),
+    };
+    let job = Job { remembered: Some(remembered), options, resume };
     let cloud = Arc::new(AwsCloud::new(config, role, &tables::required_actions()));
     let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
-    summary::print(&published, &lake.location().to_string(), arguments.format)?;
+    let mut printed = summary::print(&published, &lake.location().to_string(), arguments.format);
     if let Some(warning) = summary::not_shown(&published, &lake).await {
-        eprintln!("{warning}");
+        say(warning);
     }
     if !json {
-        crate::terminal::print(&summary::next_commands(&published, &lake))?;
+        printed = printed.and_then(|()| crate::terminal::print(&summary::next_commands(&published, &lake)));
+    }
+    // The snapshot is there all the same, and a scheduler must not collect it again.
+    if let Err(trouble) = printed {
+        say(format_args!("warning: the run {} is published, but its summary could not be printed: {}", published.run_id, trouble.message));
     }
     Ok(summary::exit(&published))
 }
 
 /// The first Ctrl-C (or SIGTERM) ends the run cleanly, a second one at once.
-fn stop_on_signal(stop: Stop, observer: Observer) {
+pub(crate) fn stop_on_signal(stop: Stop, observer: Observer) {
     tokio::spawn(async move {
         signal().await;
         stop.stop();

@@ -14,21 +14,21 @@ use kms_insights_lake::{Lake, LakeLocation, tables};
 use kms_insights_sandbox::{Behaviour, Latency, Organization, Sandbox};
 
 use crate::{
-    collect::{DEFAULT_ROLE, SummaryFormat},
+    collect::{DEFAULT_ROLE, SummaryFormat, stop_on_signal},
     exit::{Exit, Trouble},
     lake::trouble,
     pipeline::{self, Job},
     progress::Style,
     sandbox::ShapeArguments,
     summary,
-    terminal::{program, quoted},
+    terminal::{program, quoted, say},
 };
 
 /// What `demo` takes.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArguments {
     /// Keep the lake in this folder; without it the lake is gone when the demo ends
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_parser = folder, value_name = "DIR")]
     lake: Option<PathBuf>,
     #[command(flatten)]
     shape: ShapeArguments,
@@ -40,23 +40,52 @@ pub(crate) struct DemoArguments {
     format: SummaryFormat,
 }
 
-/// The answers at the end: a sentence, and the query behind it.
+/// An answer at the end.
 #[cfg(feature = "sql")]
-const ANSWERS: &[(&str, &str)] = &[
-    (
-        "Who outside the owning account can use our keys?",
-        "SELECT accountnumber, coalesce(nullif(alias, ''), keyid) AS key, principal, action FROM kms_keys_table WHERE concern LIKE '%External account%' \
-         ORDER BY accountnumber, key, principal LIMIT 8",
-    ),
-    (
-        "Which keys is nobody known to use, and what do they cost?",
-        "SELECT account_id, key_id, description, verdict, reason, monthly_cost_usd FROM unused_keys ORDER BY monthly_cost_usd DESC, account_id, key_id LIMIT 8",
-    ),
-    (
-        "What does this snapshot not know?",
-        "SELECT account_id, account_name, region, fact, operation, code, keys_affected FROM coverage_gaps ORDER BY account_id, region, fact LIMIT 8",
-    ),
+struct Answer {
+    question: &'static str,
+    /// The view that has all of it.
+    view: &'static str,
+    columns: &'static str,
+    /// What a person wants to see first.
+    order: &'static str,
+}
+
+#[cfg(feature = "sql")]
+const ANSWERS: &[Answer] = &[
+    Answer {
+        question: "Who outside the owning account can use our keys?",
+        view: "external_access",
+        columns: "account_id, key_id, way_in, coalesce(principal, source) AS principal, actions, condition",
+        // A few of each way in: key policies, grants, and keys of which nobody could say.
+        order: "row_number() OVER (PARTITION BY way_in ORDER BY account_id, key_id, source), way_in",
+    },
+    Answer {
+        question: "Which keys is nobody known to use, and what do they cost?",
+        view: "unused_keys",
+        columns: "account_id, key_id, description, verdict, reason, monthly_cost_usd",
+        order: "monthly_cost_usd DESC, account_id, key_id",
+    },
+    Answer {
+        question: "What does this snapshot not know?",
+        view: "coverage_gaps",
+        columns: "account_id, account_name, region, fact, operation, code, keys_affected",
+        order: "account_id, region, fact",
+    },
 ];
+
+/// So many rows of each answer are shown.
+#[cfg(feature = "sql")]
+const SHOWN: usize = 8;
+
+/// A folder: `s3://…` would become one of that name.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    match text.parse() {
+        Ok(LakeLocation::Local(folder)) => Ok(folder),
+        Ok(LakeLocation::S3 { .. }) => Err("the demo's lake is a folder: a simulated snapshot has no place among real ones".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
 
 /// Starts the organization, collects from it, and shows what can be asked.
 pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
@@ -72,14 +101,16 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     let organization = Organization::generate(arguments.shape.shape());
     refuse_another_organization(&lake, organization.id()).await?;
     let sandbox = Sandbox::start(organization, behaviour, ("127.0.0.1", 0)).await.map_err(|error| Trouble::failed(format_args!("127.0.0.1: {error}")))?;
-    eprintln!("A simulated organization answers at {}, with AWS's quotas; the collector is the real one.", sandbox.endpoint());
+    say(format_args!("A simulated organization answers at {}, with AWS's quotas; the collector is the real one.", sandbox.endpoint()));
 
     let role = MemberRole { name: DEFAULT_ROLE.to_owned(), external_id: None, session_name: "kms-insights-demo".to_owned(), session_seconds: 3600 };
     let cloud = Arc::new(AwsCloud::new(config(&sandbox.endpoint()), role, &tables::required_actions()));
     let json = arguments.format == SummaryFormat::Json;
     let observer = Style::fitting(json, arguments.quiet).observer();
-    let job = Job { options: options(), role: None, resume: None };
-    let published = pipeline::collect_and_publish(cloud, job, &lake, observer, Stop::default()).await?;
+    let stop = Stop::default();
+    stop_on_signal(stop.clone(), Arc::clone(&observer));
+    let job = Job { options: options(), remembered: None, resume: None };
+    let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
     sandbox.shutdown().await;
     let place = match kept {
         Some(_) if !json => "in a temporary folder that goes with the demo: --lake DIR keeps it".to_owned(),
@@ -135,10 +166,20 @@ fn options() -> Options {
 #[cfg(feature = "sql")]
 async fn answers(lake: &Lake) -> Result<(), Trouble> {
     let engine = crate::query::open(lake, 512).await?;
-    for (question, sql) in ANSWERS {
+    for Answer { question, view, columns, order } in ANSWERS {
         crate::terminal::print(&format!("\n{question}\n"))?;
-        let result = engine.query(sql).await.map_err(|error| crate::query::trouble(&error))?;
-        crate::query::write_stdout(result, kms_insights_query::output::Format::Table).await?;
+        let failed = |error| crate::query::trouble(&error);
+        let shown = engine.query(&format!("SELECT {columns} FROM {view} ORDER BY {order} LIMIT {SHOWN}")).await.map_err(failed)?;
+        let rows = crate::query::write_stdout(shown, kms_insights_query::output::Format::Table).await?;
+        let mut all = engine.query(&format!("SELECT account_id FROM {view}")).await.map_err(failed)?;
+        let mut more = 0;
+        while let Some(batch) = all.next().await {
+            more += batch.map_err(failed)?.num_rows() as u64;
+        }
+        more = more.saturating_sub(rows);
+        if more > 0 {
+            crate::terminal::print(&format!("and {} more: `query --view {view}` has all\n", crate::terminal::grouped(more)))?;
+        }
     }
     Ok(())
 }

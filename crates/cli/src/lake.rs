@@ -2,9 +2,44 @@
 
 use clap::Args;
 use kms_insights_lake::{Lake, LakeError, LakeLocation, S3Access, s3::S3Options};
-use kms_insights_model::AccountId;
+use kms_insights_model::{AccountId, Arn, Region};
+use serde::{Deserialize, Serialize};
 
 use crate::{exit::Trouble, settings::Settings};
+
+/// How a lake on S3 is written: remembered with a run, so that resuming it needs no flags.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Storage {
+    /// The KMS key that encrypts it.
+    pub(crate) kms_key: Option<String>,
+    /// The account that owns the bucket.
+    pub(crate) bucket_owner: Option<String>,
+    /// The bucket's Region.
+    pub(crate) region: Option<String>,
+}
+
+impl Storage {
+    fn or(self, other: Self) -> Self {
+        Self { kms_key: self.kms_key.or(other.kms_key), bucket_owner: self.bucket_owner.or(other.bucket_owner), region: self.region.or(other.region) }
+    }
+
+    /// The options, where each is what it should be.
+    fn options(&self) -> Result<S3Options, Trouble> {
+        let wrong = |flag: &str, text: &str, expected: &str| Trouble::usage(format_args!("{flag} {text:?}: not {expected}"));
+        if let Some(key) = &self.kms_key
+            && !Arn::parse(key).is_some_and(|arn| arn.service == "kms" && (arn.resource.starts_with("key/") || arn.resource.starts_with("alias/")))
+        {
+            return Err(wrong("--s3-kms-key", key, "the ARN of a KMS key or alias"));
+        }
+        if let Some(owner) = &self.bucket_owner {
+            owner.parse::<AccountId>().map_err(|error| Trouble::usage(format_args!("--s3-bucket-owner: {error}")))?;
+        }
+        if let Some(region) = &self.region {
+            region.parse::<Region>().map_err(|error| Trouble::usage(format_args!("--s3-region: {error}")))?;
+        }
+        Ok(S3Options { kms_key: self.kms_key.clone(), expected_bucket_owner: self.bucket_owner.clone(), region: self.region.clone(), path_style: None })
+    }
+}
 
 /// Where the lake is.
 #[derive(Clone, Debug, Default, Args)]
@@ -33,33 +68,44 @@ impl LakeArguments {
         text.parse().map_err(Trouble::usage)
     }
 
+    /// How a lake on S3 is written: as the flags or the settings say, else as `earlier`.
+    pub(crate) fn storage(&self, settings: &Settings, earlier: Option<Storage>) -> Storage {
+        let flags = Storage { kms_key: self.s3_kms_key.clone(), bucket_owner: self.s3_bucket_owner.clone(), region: self.s3_region.clone() };
+        let set = Storage { kms_key: settings.s3_kms_key.clone(), bucket_owner: settings.s3_bucket_owner.clone(), region: settings.s3_region.clone() };
+        flags.or(set).or(earlier.unwrap_or_default())
+    }
+
     /// What S3 needs, where the lake is there.
-    pub(crate) async fn s3_access(&self, location: &LakeLocation, settings: &Settings) -> Result<Option<S3Access>, Trouble> {
+    async fn s3_access(&self, location: &LakeLocation, storage: &Storage) -> Result<Option<S3Access>, Trouble> {
+        let options = storage.options()?;
         if !matches!(location, LakeLocation::S3 { .. }) {
             return Ok(None);
         }
-        let owner = self.s3_bucket_owner.as_ref().or(settings.s3_bucket_owner.as_ref());
-        let owner = owner.map(|owner| owner.parse::<AccountId>()).transpose().map_err(|error| Trouble::usage(format_args!("--s3-bucket-owner: {error}")))?;
-        let options = S3Options {
-            kms_key: self.s3_kms_key.clone().or_else(|| settings.s3_kms_key.clone()),
-            expected_bucket_owner: owner.map(|owner| owner.to_string()),
-            region: self.s3_region.clone().or_else(|| settings.s3_region.clone()),
-            path_style: None,
-        };
         Ok(Some(S3Access { config: kms_insights_collect::aws::load_storage_config().await, options }))
     }
 
     /// A lake to read.
     pub(crate) async fn open(&self, settings: &Settings) -> Result<Lake, Trouble> {
         let location = self.location(settings)?;
-        let access = self.s3_access(&location, settings).await?;
+        let access = self.s3_access(&location, &self.storage(settings, None)).await?;
         Lake::open(&location, access.as_ref()).map_err(|error| trouble(&error))
+    }
+
+    /// The lake as an earlier run wrote it, where the flags and settings say less than that.
+    pub(crate) async fn open_as(&self, settings: &Settings, earlier: &Storage) -> Result<Option<Lake>, Trouble> {
+        let storage = self.storage(settings, Some(earlier.clone()));
+        if storage == self.storage(settings, None) {
+            return Ok(None);
+        }
+        let location = self.location(settings)?;
+        let access = self.s3_access(&location, &storage).await?;
+        Lake::open(&location, access.as_ref()).map(Some).map_err(|error| trouble(&error))
     }
 
     /// A lake to write.
     pub(crate) async fn open_or_create(&self, settings: &Settings) -> Result<Lake, Trouble> {
         let location = self.location(settings)?;
-        let access = self.s3_access(&location, settings).await?;
+        let access = self.s3_access(&location, &self.storage(settings, None)).await?;
         Lake::open_or_create(&location, access.as_ref()).map_err(|error| trouble(&error))
     }
 }

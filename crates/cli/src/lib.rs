@@ -69,7 +69,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(program) {
         Ok(exit) => exit.into(),
         Err(trouble) => {
-            eprintln!("{trouble}");
+            terminal::say(&trouble);
             trouble.exit.into()
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use kms_insights_collect::{
     CollectError, Event, KnownKey, Observer, Options, Prior, PriorAccount, Sink, SinkError, Stop,
     cloud::Cloud,
-    plan::{Plan, PlanError},
+    plan::{EarlierPlan, Plan, PlanError},
 };
 use kms_insights_lake::{
     Lake, LakeError,
@@ -15,7 +15,12 @@ use kms_insights_lake::{
 use kms_insights_model::{AccountId, ErrorCode, Failure, RunId, StagedRecord};
 use tokio::sync::OnceCell;
 
-use crate::{exit::Trouble, lake::trouble, selection, summary::resume_command};
+use crate::{
+    exit::Trouble,
+    lake::{Storage, trouble},
+    selection,
+    summary::resume_command,
+};
 
 /// A run that is gone on with.
 #[derive(Clone, Debug)]
@@ -35,8 +40,18 @@ pub(crate) struct EarlierRole {
     pub(crate) external_id: Option<String>,
 }
 
+/// What is remembered with a run, so that resuming it needs no flags.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Remembered {
+    /// The role in the members.
+    pub(crate) role: EarlierRole,
+    /// How the lake is written.
+    pub(crate) storage: Storage,
+}
+
 const ROLE_NAME: &str = "role_name";
 const EXTERNAL_ID: &str = "external_id";
+const STORAGE: &str = "storage";
 
 impl Resume {
     const fn info(&self) -> &RunInfo {
@@ -50,24 +65,47 @@ impl Resume {
         let text = |name: &str| self.info().settings.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
         EarlierRole { name: text(ROLE_NAME), external_id: text(EXTERNAL_ID) }
     }
+
+    /// How the earlier attempt wrote the lake. A run of an earlier version did not say.
+    pub(crate) fn storage(&self) -> Storage {
+        self.info().settings.get(STORAGE).and_then(|storage| serde_json::from_value(storage.clone()).ok()).unwrap_or_default()
+    }
 }
 
 /// What is to be done.
 pub(crate) struct Job {
     pub(crate) options: Options,
-    /// Remembered with the run, so that resuming it needs no flags.
-    pub(crate) role: Option<EarlierRole>,
+    pub(crate) remembered: Option<Remembered>,
     pub(crate) resume: Option<Resume>,
 }
 
-/// A resumed run reads what the first attempt was to read.
-pub(crate) fn take_over(options: &mut Options, resume: &Resume) {
+/// A resumed run reads what the first attempt was to read, and no other selection can be made.
+pub(crate) fn take_over(options: &mut Options, resume: &Resume) -> Result<(), Trouble> {
     let info = resume.info();
+    let asked = selection::in_words(options);
+    if asked.is_some() && asked != info.selection {
+        let was = info.selection.as_deref().unwrap_or("everything");
+        return Err(Trouble::usage(format_args!(
+            "--resume {} reads what that run was to read, {was}; it cannot be limited to {}",
+            info.run_id,
+            asked.unwrap_or_default()
+        ))
+        .next("leave out --accounts, --ou and --regions (and KMS_INSIGHTS_ACCOUNTS, …), or begin a new run without --resume"));
+    }
+    if options.customer_managed_only && !info.customer_managed_only {
+        return Err(Trouble::usage(format_args!("--resume {} reads AWS managed keys too, as that run did", info.run_id))
+            .next("leave out --customer-managed-only, or begin a new run without --resume"));
+    }
     options.selection.accounts = info.accounts.iter().map(|account| account.id).collect();
     options.selection.organizational_units = Vec::new();
-    options.selection.known.clone_from(&info.accounts);
+    options.selection.earlier = Some(EarlierPlan {
+        organization: info.organization_id.clone(),
+        organization_accounts: info.organization_accounts.clone(),
+        accounts: info.accounts.clone(),
+    });
     options.regions.clone_from(&info.regions);
     options.customer_managed_only = info.customer_managed_only;
+    Ok(())
 }
 
 /// Where records go: the staging, which exists only once the plan is known.
@@ -125,12 +163,14 @@ pub(crate) async fn collect_and_publish<C: Cloud>(cloud: Arc<C>, job: Job, lake:
         }
     };
     let outcome = kms_insights_collect::collect(cloud, options, Arc::clone(&staging), Arc::clone(&staging), Arc::clone(&observer), stop.clone(), planned).await;
-    // What was read is stored even where the run failed.
-    if let Some(writer) = staging.writer.get() {
-        writer.finish().await.map_err(|error| trouble(&error))?;
-    }
+    // What was read is stored even where the run failed; and if the run failed because that did not work, its own words say more.
+    let stored = match staging.writer.get() {
+        Some(writer) => writer.finish().await,
+        None => Ok(()),
+    };
     let run = staging.writer.get().map(|writer| writer.run_id().clone());
     let outcome = outcome.map_err(|error| collect_trouble(&error, lake, run.as_ref()))?;
+    stored.map_err(|error| collect_trouble(&CollectError::Sink(error.into()), lake, run.as_ref()))?;
     let Some(writer) = staging.writer.get() else { return Err(Trouble::failed("the run ended before it began")) };
     let run = writer.run_id();
     if outcome.interrupted || stop.is_stopped() {
@@ -142,15 +182,17 @@ pub(crate) async fn collect_and_publish<C: Cloud>(cloud: Arc<C>, job: Job, lake:
 }
 
 async fn begin(lake: &Lake, job: Job, plan: Plan) -> Result<(StagingWriter, Option<StagedRun>), LakeError> {
-    let Job { options, role, resume } = job;
+    let Job { options, remembered, resume } = job;
     // A snapshot belongs to the day on which its facts were read: the run that completes another belongs to that one's day.
     let started_at = match &resume {
         Some(Resume::Published(earlier)) => earlier.started_at,
         _ => chrono::Utc::now(),
     };
     let mut settings = serde_json::Map::new();
-    if let Some(EarlierRole { name, external_id }) = role {
-        settings.extend([(ROLE_NAME.to_owned(), name.into()), (EXTERNAL_ID.to_owned(), external_id.into())]);
+    if let Some(Remembered { role: EarlierRole { name, external_id }, storage }) = remembered {
+        // Three optional texts are always JSON.
+        let storage = serde_json::to_value(storage).unwrap_or_default();
+        settings.extend([(ROLE_NAME.to_owned(), name.into()), (EXTERNAL_ID.to_owned(), external_id.into()), (STORAGE.to_owned(), storage)]);
     }
     // A resumed run names every account of the first: what that one was limited to, it alone knows.
     let selection = resume.as_ref().map_or_else(|| selection::in_words(&options), |resume| resume.info().selection.clone());
@@ -177,9 +219,16 @@ async fn begin(lake: &Lake, job: Job, plan: Plan) -> Result<(StagingWriter, Opti
             let (writer, earlier) = StagingWriter::begin_from(lake, &info).await?;
             Ok((writer, Some(earlier)))
         }
-        Some(Resume::Unpublished(info)) => {
-            let (writer, earlier) = StagingWriter::resume(lake, &info.run_id).await?;
-            Ok((writer, Some(earlier)))
+        Some(Resume::Unpublished(earlier)) => {
+            let (writer, staged) = StagingWriter::resume(lake, &earlier.run_id).await?;
+            writer
+                .describe(|known| {
+                    known.organization_id = info.organization_id;
+                    known.organization_accounts = info.organization_accounts;
+                    known.organization_failures = info.organization_failures;
+                })
+                .await?;
+            Ok((writer, Some(staged)))
         }
     }
 }
@@ -192,13 +241,14 @@ fn collect_trouble(error: &CollectError, lake: &Lake, run: Option<&RunId>) -> Tr
         CollectError::Plan(PlanError::Caller(failure) | PlanError::Accounts(failure) | PlanError::Tree(failure)) => first_step(failure),
         CollectError::Plan(PlanError::UnknownUnit(_)) => "name it by its id (ou-…) or its path from the root (/Workloads/Prod)".to_owned(),
         CollectError::Plan(PlanError::NothingSelected) => "check --accounts and --ou".to_owned(),
+        CollectError::Plan(PlanError::AnotherOrganization { .. }) => "choose the profile that the run was begun with (AWS_PROFILE)".to_owned(),
         CollectError::Sink(_) | CollectError::Task(_) => match run {
             Some(run) => format!("mend the cause, then go on with `{}`", resume_command(lake, run)),
             None => "mend the cause and start again".to_owned(),
         },
     };
     let trouble = match error {
-        CollectError::Plan(PlanError::UnknownUnit(_) | PlanError::NothingSelected) => Trouble::usage(error),
+        CollectError::Plan(PlanError::UnknownUnit(_) | PlanError::NothingSelected | PlanError::AnotherOrganization { .. }) => Trouble::usage(error),
         _ => Trouble::failed(error),
     };
     trouble.next(next)
@@ -221,5 +271,9 @@ fn first_step(failure: &Failure) -> String {
 }
 
 fn publish_trouble(error: &LakeError, lake: &Lake, run: &RunId) -> Trouble {
-    trouble(error).next(format_args!("nothing is lost: publish it with `{}`", resume_command(lake, run)))
+    let resume = resume_command(lake, run);
+    trouble(error).next(match error {
+        LakeError::NothingRead { .. } => format!("mend the cause, then go on with `{resume}`"),
+        _ => format!("nothing is lost: publish it with `{resume}`"),
+    })
 }

@@ -63,7 +63,9 @@ pub(crate) async fn run(arguments: QueryArguments, settings: Settings) -> Result
     let result = result.map_err(|error| trouble(&error))?;
     match &arguments.output {
         Some(path) => write_file(result, arguments.format, path).await?,
-        None => write_stdout(result, arguments.format).await?,
+        None => {
+            write_stdout(result, arguments.format).await?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -75,15 +77,17 @@ pub(crate) async fn open(lake: &Lake, memory_mib: usize) -> Result<Engine, Troub
 }
 
 /// Rows on stdout, as wide as the terminal is. A reader that went away, such as `head`, is no failure.
-pub(crate) async fn write_stdout(result: QueryResult, format: Format) -> Result<(), Trouble> {
+///
+/// Returns how many rows there were.
+pub(crate) async fn write_stdout(result: QueryResult, format: Format) -> Result<u64, Trouble> {
     // A table is printable already; the other formats are made for files and pipes, where values stay as they are.
     let stdout = std::io::stdout();
     let shown = stdout.is_terminal() && format != Format::Table;
     let mut out: Box<dyn Write + Send> = if shown { Box::new(TerminalWriter::new(BufWriter::new(stdout))) } else { Box::new(BufWriter::new(stdout)) };
     let layout = TableLayout { terminal_width: terminal_width(), ..TableLayout::default() };
     let written = output::write(result, format, layout, &mut out).await;
-    match written.and_then(|_| out.flush().map_err(QueryError::from)) {
-        Err(QueryError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+    match written.and_then(|rows| out.flush().map(|()| rows).map_err(QueryError::from)) {
+        Err(QueryError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
         other => other.map_err(|error| trouble(&error)),
     }
 }

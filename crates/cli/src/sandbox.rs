@@ -87,7 +87,7 @@ pub(crate) async fn run(arguments: SandboxArguments) -> Result<Exit, Trouble> {
         .await
         .map_err(|error| Trouble::failed(format_args!("127.0.0.1:{}: {error}", arguments.port)).next("choose another --port, or 0 for any that is free"))?;
     crate::terminal::print(&format!("AWS_ENDPOINT_URL={}\n", sandbox.endpoint()))?;
-    eprintln!("{accounts} accounts, {keys} keys; any access key is the management account's. Ctrl-C ends it.");
+    crate::terminal::say(format_args!("{accounts} accounts, {keys} keys; any access key is the management account's. Ctrl-C ends it."));
     crate::collect::signal().await;
     sandbox.shutdown().await;
     Ok(Exit::Done)

@@ -9,10 +9,10 @@ use serde_json::json;
 use crate::{
     collect::SummaryFormat,
     exit::{Exit, Trouble},
-    terminal::{counted, grouped, printable, program, quoted},
+    terminal::{counted, grouped, printable, program, quoted, say},
 };
 
-/// The command that goes on with a run. The role is remembered with the run; the S3 options are not.
+/// The command that goes on with a run. The role and how the lake is written are remembered with the run.
 pub(crate) fn resume_command(lake: &Lake, run: &RunId) -> String {
     format!("{} collect --lake {} --resume {run}", program(), quoted(&lake.location().to_string()))
 }
@@ -31,7 +31,7 @@ pub(crate) fn next_commands(run: &PublishedRun, lake: &Lake) -> String {
 pub(crate) async fn not_shown(run: &PublishedRun, lake: &Lake) -> Option<String> {
     let selection = run.row.selection.as_deref()?;
     // The run is published: that the lake cannot be read now is no matter of this run.
-    let shown = lake.latest_published().await.ok().flatten().filter(|shown| shown.run_id != run.row.run_id)?;
+    let shown = lake.shown_run(run.row.organization_id.as_deref()).await.ok().flatten().filter(|shown| shown.run_id != run.row.run_id)?;
     Some(format!(
         "warning: this run is limited to {}; the views go on showing {}, the latest run of everything\n   next: ask the tables for it with WHERE run_id = '{}', or collect without a selection",
         printable(selection),
@@ -59,7 +59,7 @@ pub(crate) fn print(run: &PublishedRun, lake: &str, format: SummaryFormat) -> Re
     };
     crate::terminal::print(&text)?;
     if let Some(error) = &run.cleanup_error {
-        eprintln!("warning: {}", printable(&error.to_string()));
+        say(format_args!("warning: {}", printable(&error.to_string())));
     }
     Ok(())
 }
@@ -85,8 +85,10 @@ pub(crate) fn human(run: &PublishedRun, lake: &str) -> String {
     let _ = writeln!(text, "  Regions   {:>9}   account by account", grouped(count(row.regions_read)));
     let incomplete = if row.keys_incomplete > 0 {
         format!("{} with a fact lacking", grouped(count(row.keys_incomplete)))
-    } else {
+    } else if run.facts_lacking.is_empty() {
         "every fact that applies observed".to_owned()
+    } else {
+        "every fact of these observed".to_owned()
     };
     let _ = writeln!(text, "  keys      {:>9}   {incomplete}", grouped(count(row.keys)));
     if !run.facts_lacking.is_empty() {

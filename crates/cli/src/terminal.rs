@@ -13,6 +13,11 @@ pub(crate) fn print(text: &str) -> Result<(), Trouble> {
     }
 }
 
+/// Says something on stderr. A closed stderr must not end anything.
+pub(crate) fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// Replaces what a terminal would obey instead of show: control characters, and the marks that turn the direction of text.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()

@@ -25,6 +25,8 @@ pub(crate) struct AccountReading<C, S> {
     pub(crate) cloud: Arc<C>,
     pub(crate) sink: Arc<S>,
     pub(crate) requests: Requests,
+    /// Those for last usages, which hold up nothing else.
+    pub(crate) usage_requests: Requests,
     pub(crate) options: Arc<Options>,
     pub(crate) observer: Observer,
     pub(crate) partition: Partition,
@@ -62,6 +64,14 @@ struct OpenUnit<K> {
     listing: Listing,
 }
 
+/// What was learned now, or, where it could not be, an earlier attempt's word.
+pub(crate) fn known_before<T>(now: Fact<T>, earlier: Option<Fact<T>>) -> Fact<T> {
+    match earlier {
+        Some(known @ Fact::Observed(_)) if now.is_lacking() => known,
+        _ => now,
+    }
+}
+
 impl<C: Cloud, S: Sink> AccountReading<C, S> {
     /// Reads an account up to its last usages, which go on in the returned tasks: in one turn it is opened and its keys are listed, in another they are read.
     pub(crate) async fn read(
@@ -75,7 +85,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         let id = account.id;
         let mut tails = Tails::new();
         // The semaphore is never closed.
-        let _open = self.may_be_open.acquire().await;
+        let open = self.may_be_open.acquire().await;
         let mut turn = self.turns.next(Purpose::Open, place).await;
         let prior = prior.account(id).await?;
         if prior.is_complete() {
@@ -85,6 +95,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         }
         // What is kept of an earlier attempt is kept for as few accounts at once as can be.
         let in_one_turn = !prior.keys.is_empty();
+        let earlier = prior.record.as_ref().map(|record| (record.account.ou_path.clone(), record.regions.clone()));
         let opened = match self.session(&account, &way).await {
             Err(failure) => Err(failure),
             Ok(session) => Ok(self.open(&account, &session, prior, &mut tails).await?),
@@ -98,7 +109,8 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         }
         (self.observer)(Event::AccountStarted { account: id, name: account.name.clone() });
         let (access, regions, region_listing, keys) = match opened {
-            Err(failure) => (Fact::lacking(failure), Vec::new(), None, 0),
+            // What an earlier attempt knew of the Regions still says which are unread.
+            Err(failure) => (Fact::lacking(failure), earlier.as_ref().map(|(_, regions)| regions.clone()).unwrap_or_default(), None, 0),
             Ok(Open { regions, region_listing, units, empty }) => {
                 (self.observer)(Event::RegionsListed { account: id, regions: regions.len() });
                 for (region, failure) in empty {
@@ -109,9 +121,10 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             }
         };
         drop(turn);
+        drop(open);
         (self.observer)(Event::AccountFinished { account: id, keys, failure: access.failure().cloned() });
         // The tree of the organization is walked meanwhile, at a pace of its own.
-        let account = Account { ou_path: ou_path.await, ..account };
+        let account = Account { ou_path: known_before(ou_path.await, earlier.map(|(path, _)| path)), ..account };
         let record = AccountRecord { account, skipped: None, access, regions, region_listing };
         self.sink.record(StagedRecord::Account(Box::new(record))).await?;
         Ok(tails)
@@ -161,7 +174,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
                 account: account.id,
                 region: region.clone(),
                 kms: Arc::clone(&kms),
-                requests: self.requests.clone(),
+                requests: self.usage_requests.clone(),
                 sink: Arc::clone(&self.sink),
                 observer: Arc::clone(&self.observer),
                 budget: self.options.last_usage,

@@ -5,7 +5,7 @@ use std::{future::Future, num::NonZeroUsize, sync::Arc, time::Duration};
 use kms_insights_model::{ApiAction, ErrorCode, Failure};
 use rand::RngExt;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Semaphore, SemaphorePermit, watch},
     time::{Instant, sleep_until, timeout},
 };
 
@@ -20,7 +20,7 @@ pub struct RetryPolicy {
     pub throttle_attempts: u32,
     /// Attempts for server errors, timeouts and lost connections.
     pub transient_attempts: u32,
-    /// The first retry waits up to this long; each further one up to twice as long.
+    /// The first retry waits up to twice this long; each further one up to twice as long again.
     pub base_delay: Duration,
     /// No retry waits longer.
     pub max_delay: Duration,
@@ -96,9 +96,27 @@ impl Requests {
         Self { retry, under_way: Arc::new(Semaphore::new(max_requests.get())), stop }
     }
 
+    /// The same with so many requests under way of their own: what asks through these holds up nothing that asks through the others.
+    pub(crate) fn beside(&self, max_requests: NonZeroUsize) -> Self {
+        Self { under_way: Arc::new(Semaphore::new(max_requests.get())), ..self.clone() }
+    }
+
+    /// Waits until a request may leave: for a place among those under way, and for its time. While it waits for its time, the place is another's. Always `Some`, for the
+    /// semaphore is never closed.
+    async fn departure(&self, bucket: &Bucket) -> Option<SemaphorePermit<'_>> {
+        loop {
+            let permit = self.under_way.acquire().await.ok();
+            match bucket.depart(Instant::now()) {
+                Ok(()) => return permit,
+                Err(at) => {
+                    drop(permit);
+                    sleep_until(at).await;
+                }
+            }
+        }
+    }
+
     /// Asks until there is an answer, the retries are used up, `until` has passed, or the run is stopped.
-    ///
-    /// `late` is the code of what was not asked in time: [`ErrorCode::Deadline`] or [`ErrorCode::Budget`].
     pub(crate) async fn call<T, F>(&self, bucket: &Bucket, until: Until, request: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Answer<T>>,
@@ -128,11 +146,7 @@ impl Requests {
             }
             sleep_until(at).await;
             let answer = {
-                // The semaphore is never closed.
-                let _permit = self.under_way.acquire().await;
-                while let Err(at) = bucket.depart(Instant::now()) {
-                    sleep_until(at).await;
-                }
+                let _permit = self.departure(bucket).await;
                 timeout(self.retry.attempt_timeout, request()).await
             };
             let (code, message) = match answer {
@@ -152,9 +166,9 @@ impl Requests {
             if code == ErrorCode::Throttled {
                 bucket.throttled(Instant::now());
             }
-            if attempt >= attempts || (code != ErrorCode::Throttled && bucket.is_failing()) {
+            if attempt >= attempts || (code != ErrorCode::Throttled && bucket.is_failing(Instant::now())) {
                 if !healthy && code != ErrorCode::Throttled {
-                    bucket.exhausted();
+                    bucket.exhausted(Instant::now());
                 }
                 return Err(Failure::new(action, code, message));
             }
@@ -268,7 +282,37 @@ mod tests {
     async fn an_operation_that_never_answered_is_not_insisted_upon() {
         let bucket = Bucket::new(ApiAction::KmsGetKeyLastUsage, 1.0);
         let requests = requests(&Stop::default());
-        assert_eq!(attempts_of_ten_failing_calls(&requests, &bucket).await, 3 * 5 + 7, "three keys with all retries, then one attempt each");
+        let insisted = attempts_of_ten_failing_calls(&requests, &bucket).await;
+        assert!(insisted >= 3 * 5, "three keys at least with all retries");
+        tokio::time::advance(Duration::from_mins(1)).await;
+        assert_eq!(attempts_of_ten_failing_calls(&requests, &bucket).await, 10, "a minute later one attempt each");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disturbance_at_the_start_costs_no_account_its_session() {
+        let bucket = Bucket::new(ApiAction::StsAssumeRole, 1.0);
+        let requests = requests(&Stop::default());
+        assert_eq!(attempts_of_ten_failing_calls(&requests, &bucket).await, 10 * 5);
+        tokio::time::advance(Duration::from_mins(1)).await;
+        assert_eq!(attempts_of_ten_failing_calls(&requests, &bucket).await, 10 * 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_its_time_leaves_its_place_to_others() {
+        let requests = requests(&Stop::default());
+        let (slow, fast) = (Bucket::new(ApiAction::KmsGetKeyLastUsage, 0.2), Bucket::new(ApiAction::KmsDescribeKey, 1.0));
+        // What leaves late holds up the next, whose place was reserved for a second after the first's.
+        let start = Instant::now();
+        slow.reserve(start);
+        let reserved = slow.reserve(start);
+        tokio::time::advance(reserved - start).await;
+        let now = Instant::now();
+        slow.depart(now).unwrap();
+        let held_up = requests.departure(&slow);
+        let other = requests.call(&fast, Until::always(), || async { Ok(Instant::now()) });
+        let (permit, left) = tokio::join!(held_up, other);
+        assert!(permit.is_some());
+        assert_eq!(left.unwrap(), now, "at once, though one request at most may be under way");
     }
 
     #[tokio::test(start_paused = true)]

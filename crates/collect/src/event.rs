@@ -32,13 +32,13 @@ pub enum Event {
         /// How many Regions will be read.
         regions: usize,
     },
-    /// A page of keys was listed.
+    /// The keys of a Region are known.
     KeysListed {
         /// The account.
         account: AccountId,
         /// The Region.
         region: Region,
-        /// Keys on the page.
+        /// How many there are, those of an earlier attempt included.
         keys: usize,
     },
     /// A key was read and stored.

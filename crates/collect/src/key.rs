@@ -72,8 +72,8 @@ impl<K: KmsReader> KeyReading<'_, K> {
     /// Every fact of the key, taking over from `prior` what does not lack. `None` for an AWS managed key that the run leaves out.
     pub(crate) async fn read(&self, arn: KeyArn, aliases: impl Future<Output = Fact<Vec<Alias>>>, prior: Option<KeyFacts>) -> Option<KeyFacts> {
         let key = arn.key_id();
-        // What is taken over was seen then, and a key is no fresher than the oldest of its facts.
-        let observed_at = prior.as_ref().map_or_else(chrono::Utc::now, |facts| facts.observed_at);
+        // What is taken over was seen then, and a key is no fresher than the oldest of its facts. Of a key that was only listed nothing was seen.
+        let observed_at = prior.as_ref().filter(|facts| facts.has_observations()).map_or_else(chrono::Utc::now, |facts| facts.observed_at);
         let (metadata, policy, ram_policy, grants, tags, rotation, rotations) = match prior {
             Some(facts) => (
                 Some(facts.metadata),

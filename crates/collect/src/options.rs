@@ -11,7 +11,7 @@ use crate::{RetryPolicy, plan::AccountSelection};
 pub enum LastUsageBudget {
     /// Read the last usage of every key.
     Unlimited,
-    /// In each account and Region, stop this long after the first key was listed; what is left is `failed: budget`.
+    /// In each account and Region, stop this long after the first last usage was asked for; what is left is `failed: budget`.
     PerRegion(Duration),
 }
 
@@ -30,7 +30,7 @@ pub struct Options {
     pub last_usage: LastUsageBudget,
     /// The share of each documented quota to use: below 1 leaves room for others, above 1 is for quotas that AWS raised.
     pub quota_share: f64,
-    /// How many requests may be under way at once, over all accounts.
+    /// How many requests may be under way at once, over all accounts; those for last usages come on top, half as many.
     pub max_requests: NonZeroUsize,
     /// How requests are retried, and how long each attempt may take.
     pub retry: RetryPolicy,

@@ -18,8 +18,19 @@ pub struct AccountSelection {
     pub accounts: BTreeSet<AccountId>,
     /// Only accounts in these organizational units or below: ids (`ou-…`, `r-…`) or paths (`/Workloads/Prod`). Empty for all.
     pub organizational_units: Vec<String>,
-    /// The accounts as an earlier attempt at the run knew them, for where Organizations cannot be asked now.
-    pub known: Vec<Account>,
+    /// What an earlier attempt at the run knew.
+    pub earlier: Option<EarlierPlan>,
+}
+
+/// What an earlier attempt at a run knew of the organization: it stands where Organizations cannot be asked now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EarlierPlan {
+    /// The organization, where there was one and it was known.
+    pub organization: Option<OrganizationId>,
+    /// Every account of the organization, where they could be listed.
+    pub organization_accounts: Option<BTreeSet<AccountId>>,
+    /// The accounts that the run reads.
+    pub accounts: Vec<Account>,
 }
 
 /// How a session in an account is had.
@@ -72,6 +83,14 @@ pub enum PlanError {
     /// An organizational unit that is not in the tree.
     #[error("the organization has no organizational unit {0:?}")]
     UnknownUnit(String),
+    /// The run that is resumed is of another organization than the caller's: facts of two organizations must not become one snapshot.
+    #[error("the run is of the organization {earlier}, and the caller's account is in {now}")]
+    AnotherOrganization {
+        /// The run's.
+        earlier: OrganizationId,
+        /// The caller's.
+        now: OrganizationId,
+    },
     /// The selection names no account of the organization.
     #[error("no account of the organization is selected")]
     NothingSelected,
@@ -108,30 +127,46 @@ pub(crate) async fn plan<C: Cloud>(
 ) -> Result<Plan, PlanError> {
     let identity = Bucket::new(ApiAction::StsGetCallerIdentity, 1.0);
     let caller = requests.call(&identity, Until::always(), || cloud.caller()).await.map_err(PlanError::Caller)?;
+    let earlier = selection.earlier.clone().unwrap_or_default();
     let organization = requests.call(&buckets.describe, Until::always(), || cloud.organization()).await;
-    let mut failures: Vec<Failure> = organization.as_ref().err().cloned().into_iter().collect();
-    let may_have_organization = !matches!(organization, Ok(None));
+    let mut failures: Vec<Failure> = Vec::new();
+    // An earlier attempt that knew the organization is proof enough that there is one.
+    let may_have_organization = !matches!(organization, Ok(None)) || earlier.organization.is_some();
     let (id, management) = match organization {
-        Ok(Some(facts)) => (Some(facts.id), Some(facts.management_account)),
-        Ok(None) | Err(_) => (None, None),
+        Ok(Some(facts)) => match earlier.organization {
+            Some(earlier) if earlier != facts.id => return Err(PlanError::AnotherOrganization { earlier, now: facts.id }),
+            _ => (Some(facts.id), Some(facts.management_account)),
+        },
+        Ok(None) => (earlier.organization, None),
+        Err(failure) => {
+            if earlier.organization.is_none() {
+                failures.push(failure);
+            }
+            (earlier.organization, None)
+        }
     };
     // Without DescribeOrganization the accounts may still be listed; without either, whether there is an organization at all is not known.
-    let listed: Vec<Account> = if may_have_organization {
+    let by_id = |accounts: Vec<Account>| -> HashMap<AccountId, Account> { accounts.into_iter().map(|account| (account.id, account)).collect() };
+    let (listed, organization_accounts): (_, Option<BTreeSet<AccountId>>) = if may_have_organization {
         match pages::all(requests, &buckets.accounts, Until::always(), |token| cloud.accounts(token)).await {
-            Ok(accounts) => accounts,
-            // The named accounts can be read all the same, and an earlier attempt may have known them.
+            Ok(accounts) => {
+                let listed = by_id(accounts);
+                let all = listed.keys().copied().collect::<BTreeSet<_>>();
+                (listed, Some(all).filter(|all| !all.is_empty()).or(earlier.organization_accounts))
+            }
+            // The named accounts can be read all the same, and an earlier attempt may have known them and all others.
             Err(failure) if !selection.accounts.is_empty() => {
-                failures.push(failure);
-                selection.known.clone()
+                if earlier.organization_accounts.is_none() {
+                    failures.push(failure);
+                }
+                (by_id(earlier.accounts), earlier.organization_accounts)
             }
             Err(failure) => return Err(PlanError::Accounts(failure)),
         }
     } else {
-        Vec::new()
+        (HashMap::new(), None)
     };
-    let listed: HashMap<AccountId, Account> = listed.into_iter().map(|account| (account.id, account)).collect();
 
-    let organization_accounts: Option<BTreeSet<AccountId>> = (!listed.is_empty()).then(|| listed.keys().copied().collect());
     let mut chosen: BTreeSet<AccountId> = if !selection.accounts.is_empty() {
         selection.accounts.clone()
     } else if listed.is_empty() {
@@ -141,6 +176,9 @@ pub(crate) async fn plan<C: Cloud>(
     };
     if !selection.organizational_units.is_empty() {
         let tree = tree.await.map_err(PlanError::Tree)?;
+        if let Some(failure) = tree.failure {
+            return Err(PlanError::Tree(failure));
+        }
         for unit in &selection.organizational_units {
             if !tree.has(unit) {
                 return Err(PlanError::UnknownUnit(unit.clone()));
@@ -181,6 +219,8 @@ fn way(account: &Account, own: AccountId) -> Result<Way, String> {
 /// The tree of organizational units, and where each account hangs in it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
+    /// Why part of it could not be read: an account that has no place may have one there.
+    failure: Option<Failure>,
     /// For each account, the ids of its units and root from the top, and its path of names.
     places: HashMap<AccountId, (Vec<String>, String)>,
     /// Ids and paths of all units.
@@ -188,9 +228,14 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// The path of names of an account: `/Workloads/Prod`.
-    pub(crate) fn path(&self, account: AccountId) -> Option<&str> {
-        self.places.get(&account).map(|(_, path)| path.as_str())
+    /// The path of names of an account: `/Workloads/Prod`. An account without a place in the whole tree was named by hand and belongs to another organization, or
+    /// joined after the walk.
+    pub(crate) fn path(&self, account: AccountId) -> Fact<String> {
+        match (self.places.get(&account), &self.failure) {
+            (Some((_, path)), _) => Fact::Observed(path.clone()),
+            (None, Some(failure)) => Fact::lacking(failure.clone()),
+            (None, None) => Fact::NotApplicable,
+        }
     }
 
     fn has(&self, unit: &str) -> bool {
@@ -206,24 +251,26 @@ impl Tree {
     }
 }
 
-/// Walks the organization from its roots. One level's units are asked side by side; the quota sets the pace.
+/// Walks the organization from its roots. One level's units are asked side by side; the quota sets the pace. What lies below a unit that could not be read is missing,
+/// and the tree says so.
 pub(crate) async fn tree<C: Cloud>(cloud: &C, requests: &Requests, buckets: &OrganizationBuckets) -> Result<Tree, Failure> {
     let roots = pages::all(requests, &buckets.roots, Until::always(), |token| cloud.roots(token)).await?;
     let mut tree = Tree::default();
     let mut level: Vec<(Vec<String>, String)> = roots.into_iter().map(|Unit { id, .. }| (vec![id], "/".to_owned())).collect();
     while !level.is_empty() {
-        let walked = futures::future::try_join_all(level.iter().map(|(ids, path)| async move {
+        let walked = futures::future::join_all(level.iter().map(|(ids, path)| async move {
             let parent = ids.last().map(String::as_str).unwrap_or_default();
-            let (accounts, units) = futures::future::try_join(
+            let (accounts, units) = futures::join!(
                 pages::all(requests, &buckets.accounts_below, Until::always(), |token| cloud.accounts_below(parent, token)),
                 pages::all(requests, &buckets.units, Until::always(), |token| cloud.units_below(parent, token)),
-            )
-            .await?;
-            Ok((ids, path, accounts, units))
+            );
+            (ids, path, accounts, units)
         }))
-        .await?;
+        .await;
         let mut next = Vec::new();
         for (ids, path, accounts, units) in walked {
+            tree.failure = tree.failure.take().or_else(|| accounts.as_ref().err().or(units.as_ref().err()).cloned());
+            let (accounts, units) = (accounts.unwrap_or_default(), units.unwrap_or_default());
             tree.units.extend(ids.last().cloned());
             tree.units.insert(path.clone());
             tree.places.extend(accounts.into_iter().map(|account| (account, (ids.clone(), path.clone()))));

@@ -7,7 +7,7 @@
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
-use kms_insights_model::ApiAction;
+use kms_insights_model::{ApiAction, Service};
 use tokio::time::Instant;
 
 /// Requests per second that AWS documents for an operation, per caller account and Region, and how many may come at once after a pause.
@@ -47,6 +47,9 @@ const KEPT_WHEN_THROTTLED: f64 = 0.7;
 /// How much of the full limit a bucket wins back for each second without throttling.
 const REGAINED_PER_SECOND: f64 = 0.1;
 
+/// For how long an operation must have failed, and never answered, before its endpoint is taken not to have it: longer than most disturbances.
+const LACKING_AFTER: Duration = Duration::from_secs(15);
+
 /// The pace of one operation in one account and Region.
 #[derive(Debug)]
 pub struct Bucket {
@@ -65,9 +68,14 @@ struct BucketState {
     departed: VecDeque<Instant>,
     /// Requests per window at present: the full limit, or less after throttling.
     limit: f64,
+    /// When the service throttled last, or the limit was last raised since.
     throttled_at: Option<Instant>,
+    /// When the limit was lowered last.
+    lowered_at: Option<Instant>,
     /// Requests in a row that failed on the service's side after all their retries.
     exhausted: u32,
+    /// When the first of them did.
+    exhausted_at: Option<Instant>,
     /// Whether the operation ever answered.
     answered: bool,
 }
@@ -76,8 +84,10 @@ impl Bucket {
     /// A bucket at `share` of the operation's documented quota: below 1 leaves room for others, above 1 is for quotas that AWS raised.
     pub fn new(action: ApiAction, share: f64) -> Self {
         let Quota { rate, burst } = quota(action);
-        let full = (f64::from(burst) * share).max(1.0);
-        let window = Duration::from_secs_f64(f64::from(burst) / f64::from(rate) * MARGIN);
+        let asked = f64::from(burst) * share;
+        // A share that is less than one request makes the window longer instead.
+        let full = asked.max(1.0);
+        let window = Duration::from_secs_f64(f64::from(burst) / f64::from(rate) * (full / asked) * MARGIN);
         Self {
             action,
             full,
@@ -87,7 +97,9 @@ impl Bucket {
                 departed: VecDeque::new(),
                 limit: full,
                 throttled_at: None,
+                lowered_at: None,
                 exhausted: 0,
+                exhausted_at: None,
                 answered: false,
             }),
         }
@@ -149,8 +161,9 @@ impl Bucket {
     /// The service said that the quota is spent: ask for less from now on. Throttles that come in one burst count once.
     pub fn throttled(&self, now: Instant) {
         let mut state = self.state();
-        if state.throttled_at.is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_millis(200)) {
+        if state.lowered_at.is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_millis(200)) {
             state.limit = (state.limit * KEPT_WHEN_THROTTLED).max(1.0);
+            state.lowered_at = Some(now);
         }
         state.throttled_at = Some(now);
     }
@@ -159,19 +172,23 @@ impl Bucket {
     pub fn answered(&self) {
         let mut state = self.state();
         state.exhausted = 0;
+        state.exhausted_at = None;
         state.answered = true;
     }
 
     /// A request failed on the service's side after all its retries.
-    pub fn exhausted(&self) {
-        self.state().exhausted += 1;
+    pub fn exhausted(&self, now: Instant) {
+        let mut state = self.state();
+        state.exhausted += 1;
+        state.exhausted_at.get_or_insert(now);
     }
 
-    /// Whether the operation has never answered and fails so steadily that further requests should not insist: an endpoint that does not have it. One that has answered
-    /// is worth every retry.
-    pub fn is_failing(&self) -> bool {
+    /// Whether the operation has never answered and fails so steadily, and for so long, that further requests should not insist: an endpoint that does not have it. One
+    /// that has answered is worth every retry, and so are STS and Organizations, without which nothing is read at all.
+    pub fn is_failing(&self, now: Instant) -> bool {
+        let may_lack = matches!(self.action.service(), Service::Kms | Service::Account);
         let state = self.state();
-        !state.answered && state.exhausted >= 3
+        may_lack && !state.answered && state.exhausted >= 3 && state.exhausted_at.is_some_and(|first| now.saturating_duration_since(first) >= LACKING_AFTER)
     }
 }
 
@@ -252,6 +269,33 @@ mod tests {
         assert_eq!(grants_within_one_second_of(&times, start), 50);
         let sliver = Bucket::new(ApiAction::KmsGetKeyLastUsage, 0.01);
         assert_eq!(sliver.reserve(start), start);
-        assert_eq!(sliver.reserve(start), start + WINDOW);
+        assert_eq!(sliver.reserve(start), start + WINDOW * 20, "a hundredth of five a second");
+    }
+
+    #[test]
+    fn a_service_that_goes_on_throttling_is_asked_for_less_and_less() {
+        let bucket = Bucket::new(ApiAction::KmsListGrants, 1.0);
+        let start = Instant::now();
+        for throttle in 0..10 {
+            bucket.throttled(start + Duration::from_millis(100) * throttle);
+        }
+        // Lowered at 0, 200, … 800 ms: what comes in between belongs to the same burst.
+        assert_eq!(requests(bucket.state().limit), 16);
+    }
+
+    #[test]
+    fn only_what_never_answered_for_long_is_taken_to_be_missing_and_never_what_all_else_needs() {
+        let start = Instant::now();
+        let failing = |action| {
+            let bucket = Bucket::new(action, 1.0);
+            (0..3).for_each(|_| bucket.exhausted(start));
+            bucket
+        };
+        let usage = failing(ApiAction::KmsGetKeyLastUsage);
+        assert!(!usage.is_failing(start + Duration::from_secs(5)), "it may be a disturbance");
+        assert!(usage.is_failing(start + LACKING_AFTER));
+        usage.answered();
+        assert!(!usage.is_failing(start + LACKING_AFTER));
+        assert!(!failing(ApiAction::StsAssumeRole).is_failing(start + LACKING_AFTER));
     }
 }

@@ -1,17 +1,20 @@
 //! A whole run: the plan, then its accounts, a given number at a time.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures::FutureExt;
-use kms_insights_model::{AccountRecord, ApiAction, Fact, Failure, StagedRecord};
+use kms_insights_model::{Account, AccountRecord, ApiAction, Fact, Failure, StagedRecord};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     Event, Observer, Options, Prior, Sink, SinkError, Stop,
-    account::{AccountReading, Tails},
+    account::{AccountReading, Tails, known_before},
     call::Requests,
     cloud::Cloud,
     plan::{self, OrganizationBuckets, Plan, PlanError, PlannedAccount, Tree},
@@ -23,6 +26,11 @@ use crate::{
 /// Accounts that may be open at once, most of them waiting for their turn to be read: enough that the largest of most organizations begin first, and few enough that
 /// memory does not grow with the organization.
 const ACCOUNTS_OPEN: usize = 512;
+
+/// As many requests for last usages may be under way, beside all others: at five a second for each account and Region they are slow in any case, and must hold back nothing.
+const fn usage_requests(max_requests: NonZeroUsize) -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(max_requests.get() / 2)
+}
 
 /// How a run ended that could store all it read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +76,7 @@ where
 {
     let options = Arc::new(options);
     let requests = Requests::new(options.retry, options.max_requests, stop.clone());
+    let usage_requests = requests.beside(usage_requests(options.max_requests));
     let buckets = Arc::new(OrganizationBuckets::new(options.quota_share));
     let tree = {
         let (cloud, requests, buckets) = (Arc::clone(&cloud), requests.clone(), Arc::clone(&buckets));
@@ -91,6 +100,7 @@ where
         cloud,
         sink: Arc::clone(&sink),
         requests,
+        usage_requests,
         options: Arc::clone(&options),
         observer: Arc::clone(&observer),
         partition,
@@ -105,14 +115,20 @@ where
     for (place, PlannedAccount { account, way }) in accounts.into_iter().enumerate() {
         let path = {
             let (tree, id) = (tree.clone(), account.id);
-            async move { ou_path(may_have_organization, tree, |tree| tree.path(id).map(str::to_owned)).await }
+            async move { ou_path(may_have_organization, tree, |tree| tree.path(id)).await }
         };
         let (reading, sink, prior) = (Arc::clone(&reading), Arc::clone(&sink), Arc::clone(&prior));
         tasks.spawn(async move {
             match way {
                 Ok(way) => reading.read(place, account, way, prior.as_ref(), path).await.map(Some),
                 Err(reason) => {
-                    let account = kms_insights_model::Account { ou_path: path.await, ..account };
+                    let prior = prior.account(account.id).await?;
+                    // Read whole before it came into this state.
+                    if prior.is_complete() {
+                        return Ok(None);
+                    }
+                    let earlier = prior.record.map(|record| record.account.ou_path);
+                    let account = Account { ou_path: known_before(path.await, earlier), ..account };
                     let record = AccountRecord { account, skipped: Some(reason), access: Fact::NotApplicable, regions: Vec::new(), region_listing: None };
                     sink.record(StagedRecord::Account(Box::new(record))).await?;
                     Ok(None)
@@ -144,14 +160,13 @@ where
 async fn ou_path(
     may_have_organization: bool,
     tree: impl Future<Output = Result<Arc<Tree>, Failure>>,
-    path: impl FnOnce(&Tree) -> Option<String>,
+    path: impl FnOnce(&Tree) -> Fact<String>,
 ) -> Fact<String> {
     if !may_have_organization {
         return Fact::NotApplicable;
     }
     match tree.await {
-        // An account that the tree lacks was named by hand and belongs to another organization, or joined after the walk.
-        Ok(tree) => path(&tree).map_or(Fact::NotApplicable, Fact::Observed),
+        Ok(tree) => path(&tree),
         Err(failure) => Fact::lacking(failure),
     }
 }

@@ -56,7 +56,7 @@ error_codes! {
         "The credentials expired and could not be renewed.",
         next: "sign in again, then `collect --resume`";
     RegionDisabled = "region_disabled", retryable: false,
-        "The Region is not enabled for the account: it does not know the session's credentials.",
+        "The Region does not know the session's credentials: it is not enabled for the account, or there is none of this name.",
         next: "leave the Region out with `--regions`, or enable it";
     NotFound = "not_found", retryable: false,
         "AWS does not know the thing asked for; it may have been deleted during the run.",

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, AccountRecord, Alias, CustomKeyStore, Fact, Failure, Grant, KeyArn, KeyMetadata, LastUsage, PolicyText, Region, Rotation, RotationStatus, Tag,
-    Timestamp,
+    AccountId, AccountRecord, Alias, CustomKeyStore, Fact, FactStatus, Failure, Grant, KeyArn, KeyMetadata, LastUsage, PolicyText, Region, Rotation,
+    RotationStatus, Tag, Timestamp,
 };
 
 /// Everything read about one key in one Region, last usage apart: that comes at five requests a second and must not hold back the rest.
@@ -100,6 +100,21 @@ impl KeyFacts {
         ]
         .into_iter()
         .filter_map(|(name, failure)| Some((name, failure?)))
+    }
+
+    /// Whether any fact was observed.
+    pub fn has_observations(&self) -> bool {
+        [
+            self.metadata.status(),
+            self.aliases.status(),
+            self.policy.status(),
+            self.ram_policy.status(),
+            self.grants.status(),
+            self.tags.status(),
+            self.rotation.status(),
+            self.rotations.status(),
+        ]
+        .contains(&FactStatus::Observed)
     }
 
     /// Whether every fact that applies was observed.

@@ -33,8 +33,9 @@ fn line(tally: &mut Tally, event: &Event) -> Option<String> {
             let skipped = if *skipped > 0 { format!(", {skipped} skipped (suspended, closed or not yet active)") } else { String::new() };
             Some(format!("{}: {} to read{skipped}", printable(&place), counted(*accounts as u64, "account")))
         }
-        Event::AccountFinished { account, failure, .. } => {
-            let done = tally.take(*account);
+        Event::AccountFinished { account, failure, keys } => {
+            // An account of which an earlier attempt read everything has no other events.
+            let done = AccountTally { keys_read: *keys, ..tally.take(*account) };
             let name = done.name.as_deref().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
             let what = failure.as_ref().map_or_else(|| finished(&done), |failure| format!("not read: {}", printable(&failure.to_string())));
             Some(format!("[{}/{}] {account}{name}: {what}", tally.accounts_done, tally.accounts))
@@ -52,7 +53,10 @@ fn line(tally: &mut Tally, event: &Event) -> Option<String> {
 }
 
 fn finished(done: &AccountTally) -> String {
-    let mut what = vec![format!("{} in {}", counted(done.keys_read, "key"), counted(done.regions, "Region"))];
+    let mut what = vec![match done.regions {
+        0 => format!("{}, all read before", counted(done.keys_read, "key")),
+        regions => format!("{} in {}", counted(done.keys_read, "key"), counted(regions, "Region")),
+    }];
     if done.facts_lacking > 0 {
         what.push(format!("{} lacking", counted(done.facts_lacking, "fact")));
     }
@@ -83,6 +87,8 @@ mod tests {
             Event::RegionFinished { account, region: region.clone(), failure: None },
             Event::RegionFinished { account, region, failure: Some(denied) },
             Event::AccountFinished { account, keys: 2, failure: None },
+            Event::AccountStarted { account, name: None },
+            Event::AccountFinished { account, keys: 41, failure: None },
             Event::AwaitingLastUsage { keys: 2 },
         ];
         let mut tally = Tally::default();

@@ -26,8 +26,8 @@ impl Style {
     /// What suits the place that stderr goes to.
     pub(crate) fn fitting(json: bool, quiet: bool) -> Self {
         match (json, quiet) {
-            (true, _) => Self::Json,
-            (false, true) => Self::Silent,
+            (_, true) => Self::Silent,
+            (true, false) => Self::Json,
             (false, false) if std::io::stderr().is_terminal() => Self::Bars,
             (false, false) => Self::Lines,
         }

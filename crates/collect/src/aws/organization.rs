@@ -1,8 +1,8 @@
 //! Organizations and STS.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use aws_config::SdkConfig;
+use aws_config::{SdkConfig, identity::IdentityCache};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_organizations::types as orgs;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -14,6 +14,11 @@ use super::{
     credentials::RoleCredentials,
 };
 use crate::cloud::{Answer, Caller, Cloud, OrganizationFacts, Page, Unit};
+
+/// How long before its end a session is renewed: as far as a clock may be wrong before AWS refuses what it signs, so that a slow one does not use sessions that are over.
+const RENEWED_BEFORE: Duration = Duration::from_mins(5);
+/// How long a renewal may take, all its attempts together.
+const RENEWAL_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// AWS as the caller's credentials show it.
 #[derive(Debug)]
@@ -99,7 +104,7 @@ impl Cloud for AwsCloud {
             .to_builder()
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             // A cache of its own: the sessions of all Regions of the account share one set of credentials, and no other account's.
-            .identity_cache(aws_config::identity::IdentityCache::lazy().build())
+            .identity_cache(IdentityCache::lazy().buffer_time(RENEWED_BEFORE).load_timeout(RENEWAL_TIMEOUT).build())
             .build();
         Ok(AwsSession::new(config))
     }
