@@ -188,6 +188,30 @@ async fn a_run_is_summed_up_and_the_lake_lists_what_can_be_asked() {
     insta::assert_snapshot!("questions", tokio::task::block_in_place(|| transcript(folder.path(), &questions)));
 }
 
+/// The organization is made relative to the moment at which it is seen, so the demo tells the same on any day, but for dates.
+#[test]
+fn the_demo_ends_in_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = run(folder.path(), &["demo", "--seed", "7", "--accounts", "12", "--quiet"], &[]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let (greeting, rest) = said.stderr.split_once('\n').unwrap();
+    assert!(greeting.starts_with("A simulated organization answers at http://127.0.0.1:") && rest.is_empty(), "{}", said.stderr);
+    assert!(!said.stdout.contains("(0 rows)"), "an empty answer is none:\n{}", said.stdout);
+    insta::assert_snapshot!(without_dates(&without_moments(&said.stdout)));
+}
+
+/// A text whose dates are replaced by as many letters, so that columns stay as wide as they are.
+fn without_dates(text: &str) -> String {
+    const FORM: &str = "dddd-dd-dd";
+    let is_border = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+    let words = text.split_inclusive(is_border).map(|piece| {
+        let word = piece.trim_end_matches(is_border);
+        let form: String = word.chars().map(|c| if c.is_ascii_digit() { 'd' } else { c }).collect();
+        if form == FORM { piece.replacen(word, "YYYY-MM-DD", 1) } else { piece.to_owned() }
+    });
+    words.collect()
+}
+
 /// A summary with its run's id and duration replaced.
 fn without_moments(summary: &str) -> String {
     let first = summary.lines().next().unwrap();

@@ -8,7 +8,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -58,7 +58,13 @@ class Program:
     path: Path
 
     def run(
-        self, *arguments: str, endpoint: str | None = None, credentials: Credentials | None = ANYBODY, region: str = "us-east-1", timeout: float = 600
+        self,
+        *arguments: str,
+        endpoint: str | None = None,
+        credentials: Credentials | None = ANYBODY,
+        region: str = "us-east-1",
+        timeout: float = 600,
+        stdout: IO[str] | int = subprocess.PIPE,
     ) -> Finished:
         """Runs one command to its end. Nothing of the caller's own AWS configuration reaches it."""
         started = time.monotonic()
@@ -68,12 +74,13 @@ class Program:
             # Where nobody keeps a kms-insights.toml.
             cwd=self.path.parent,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             timeout=timeout,
             check=False,
         )
-        return Finished(arguments, done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        return Finished(arguments, done.returncode, done.stdout or "", done.stderr, time.monotonic() - started)
 
     def query(self, sql: str, lake: str, **options: Any) -> list[dict[str, Any]]:
         """The rows of a query, as `--format json` prints them: one array of objects."""

@@ -142,9 +142,10 @@ def policies(account: str) -> list[SeededPolicy]:
             f"{OVERLY_PERMISSIVE};{EXTERNAL_ACCOUNT}",
         ),
         _policy(
-            "everybody of this account, as in an AWS managed key",
+            "everybody of this account through a service: the account is who may",
             [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:Decrypt", "Resource": "*", "Condition": fenced}],
-            [StatementRow(0, "*", ("kms:Decrypt",), condition=fenced)],
+            [StatementRow(0, "*", ("kms:Decrypt",), condition=fenced, concern=PRINCIPAL_IS_ACCOUNT)],
+            PRINCIPAL_IS_ACCOUNT,
         ),
         _policy(
             "everybody through a service: that fences no account",

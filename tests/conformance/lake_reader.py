@@ -30,7 +30,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "cloud_hsm_cluster_id", "xks_key_id", "current_key_material_id", "algorithms", "aliases", "tags", "policy", "ram_policy", "concern", "policy_error",
         "grant_count", "rotation_enabled", "rotation_period_days", "next_rotation_at", "on_demand_rotation_started_at", "rotation_count", "last_rotated_at",
         "monthly_cost_usd", "metadata_status", "aliases_status", "policy_status", "ram_policy_status", "grants_status", "tags_status", "rotation_status",
-        "rotations_status", "last_usage_status",
+        "rotations_status", "custom_key_store_status", "last_usage_status",
     ),
     "policy_statements": (
         "run_id", *KEY_COLUMNS, "policy_name", "statement_index", "sid", "effect", "principal_type", "principal", "negated_principal", "actions",

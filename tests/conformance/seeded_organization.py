@@ -232,7 +232,7 @@ def _hide_metadata(key: SeededKey, status: str) -> None:
     """What remains of the row where `DescribeKey` did not succeed: everything that other operations say."""
     for column in METADATA_COLUMNS:
         key.row[column] = None
-    key.row.update(metadata_status=status, monthly_cost_usd=None)
+    key.row.update(metadata_status=status, custom_key_store_status=status, monthly_cost_usd=None)
 
 
 def _seed_multi_region_set(endpoint: str, account: SeededAccount) -> None:
@@ -311,6 +311,8 @@ def _key_row(account: str, region: str, metadata: dict[str, Any], policy: Seeded
         "tags_status": "observed",
         "rotation_status": "observed" if rotates else "not_applicable",
         "rotations_status": "observed" if rotates else "not_applicable",
+        # moto has no custom key stores.
+        "custom_key_store_status": "not_applicable",
         "last_usage_status": "failed",
     }
 

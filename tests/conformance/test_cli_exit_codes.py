@@ -23,6 +23,13 @@ ROLE = ("--role-name", "Auditor")
         pytest.param(["collect", "--lake", "LAKE", *ROLE, "--accounts", "1234"], id="an account id that is none"),
         pytest.param(["collect", "--lake", "LAKE", *ROLE, "--concurrency", "0"], id="no account at a time"),
         pytest.param(["collect", "--lake", "LAKE", *ROLE, "--last-usage-budget", "soon"], id="a duration that is none"),
+        pytest.param(["collect", "--lake", "LAKE", *ROLE, "--account-deadline", "0s"], id="a deadline in which nothing can be read"),
+        pytest.param(["collect", "--lake", "LAKE", "--role-name", ""], id="a role without a name"),
+        pytest.param(["collect", "--lake", "LAKE", "--role-name", "the auditor"], id="a role's name with a space"),
+        pytest.param(["collect", "--lake", "s3://bucket", *ROLE, "--s3-kms-key", "my-key"], id="a KMS key that is no ARN"),
+        pytest.param(["collect", "--lake", "s3://bucket", *ROLE, "--s3-region", "mars"], id="a Region of the bucket that is none"),
+        pytest.param(["collect", "--lake", "s3://bucket", *ROLE, "--s3-bucket-owner", "me"], id="a bucket's owner that is no account"),
+        pytest.param(["demo", "--lake", "s3://bucket/demo"], id="a demo among real snapshots"),
         pytest.param(["collect", "--lake", "LAKE", *ROLE, "--format", "yaml"], id="a format that does not exist"),
         pytest.param(["collect", "--lake", "s3://", *ROLE], id="a bucket without a name"),
         pytest.param(["collect", "--lake", "LAKE", *ROLE, "--resume", "../../etc"], id="a run id that is none"),
@@ -62,6 +69,25 @@ def test_an_unreachable_endpoint_is_a_failure_that_names_it(program: Program, tm
 def test_missing_credentials_are_a_failure_with_advice(program: Program, tmp_path: Path, nobody_listens: str) -> None:
     finished = program.run("collect", "--lake", str(tmp_path), *ROLE, "--regions", "us-east-1", endpoint=nobody_listens, credentials=None, timeout=120)
     assert "credentials" in one_error(finished.expect(EXIT_FAILED)).lower()
+
+
+@pytest.mark.parametrize("arguments", [["query", "SELECT 1"], ["collect", *ROLE]], ids=["query", "collect"])
+def test_what_s3_does_not_answer_is_told_in_a_sentence(program: Program, nobody_listens: str, moto_endpoint: str, arguments: list[str]) -> None:
+    lake = ("--lake", "s3://nobodys-bucket-of-this-name")
+    unreachable = program.run(*arguments, *lake, endpoint=nobody_listens, timeout=120).expect(EXIT_FAILED)
+    assert "connect" in one_error(unreachable).lower()
+    unsigned = program.run(*arguments, *lake, endpoint=nobody_listens, credentials=None, timeout=120).expect(EXIT_FAILED)
+    assert "credentials" in one_error(unsigned).lower()
+    missing = program.run(*arguments, *lake, endpoint=moto_endpoint, timeout=120).expect(EXIT_FAILED)
+    assert "NoSuchBucket" in one_error(missing)
+
+
+def test_a_snapshot_that_cannot_be_summed_up_is_there_all_the_same(program: Program, moto_endpoint: str, tmp_path: Path) -> None:
+    """A full disk behind stdout: a scheduler that saw a failure would collect once more."""
+    with Path("/dev/full").open("w") as full:
+        finished = program.run("collect", "--lake", str(tmp_path), *ROLE, "--regions", "us-east-1", "--quiet", endpoint=moto_endpoint, stdout=full)
+    assert "is published, but its summary could not be printed" in finished.expect(EXIT_PARTIAL).stderr
+    assert len(list(tmp_path.glob("runs/**/*.parquet"))) == 1
 
 
 def test_a_lake_that_cannot_be_written_is_a_failure_before_anything_is_asked(program: Program, tmp_path: Path, nobody_listens: str) -> None:
@@ -113,6 +139,6 @@ def one_error(finished: Finished) -> str:
     lines = [line for line in finished.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, finished.stderr
     message = finished.stderr[finished.stderr.index("error: ") :]
-    for debris in ("panicked", "Error {", "DispatchFailure", "stack backtrace"):
+    for debris in ("panicked", "Error {", "Request {", "Response {", "DispatchFailure", "stack backtrace"):
         assert debris not in finished.stderr
     return message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,3 +135,16 @@ def test_maps_and_lists_come_back_as_they_were_tagged(program: Program, lakes: T
     for lake in lakes.both():
         (row,) = program.query(f"SELECT tags, aliases FROM keys WHERE key_arn = '{tagged.arn}'", lake, endpoint=lakes.endpoint)
         assert row == {"tags": tagged.row["tags"], "aliases": tagged.row["aliases"]}
+
+
+def test_a_resumed_run_is_encrypted_as_the_first_attempt_was(program: Program, lakes: TwoLakes) -> None:
+    s3 = aws.client("s3", lakes.endpoint)
+    s3.create_bucket(Bucket="encrypted-lake")
+    key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    some = ["--role-name", ROLE, "--accounts", lakes.truth.readable[0].account_id, "--regions", "us-east-1"]
+    unread = ["--lake", "s3://encrypted-lake", "--last-usage-budget", "0s", "--format", "json"]
+    first = program.run("collect", *unread, *some, "--s3-kms-key", key, endpoint=lakes.endpoint).expect(EXIT_PARTIAL)
+    program.run("collect", *unread, "--resume", json.loads(first.stdout)["run_id"], endpoint=lakes.endpoint).expect(EXIT_PARTIAL)
+    objects = [entry["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket="encrypted-lake") for entry in page["Contents"]]
+    assert len([name for name in objects if name.startswith("runs/")]) == 2
+    assert {s3.head_object(Bucket="encrypted-lake", Key=name).get("SSEKMSKeyId") for name in objects} == {key}

@@ -2,6 +2,7 @@
 
 use kms_insights_model::{AccountId, ApiAction, ErrorCode, Fact, Failure, KeyId, StagedRecord};
 use kms_insights_sandbox::{Fault, FaultKind, Recurrence};
+use serde_json::json;
 
 use crate::harness::{World, behaviour, organization, region};
 
@@ -48,7 +49,10 @@ async fn assert_truth_with(fault: impl FnOnce(&World) -> Fault, more: &[&str]) {
 async fn a_denied_operation_costs_its_own_fact_and_no_other() {
     let world = World::start(organization(13, 4, 4), behaviour()).await;
     for action in ApiAction::ALL.iter().filter(|action| action.service().iam_prefix() == "kms") {
-        world.sandbox.set_faults(vec![Fault::always("kms", action.name(), FaultKind::AccessDenied)]);
+        let denied = Fault::always("kms", action.name(), FaultKind::AccessDenied);
+        // A run that can list the keys of no account at all is not published.
+        let denied = if *action == ApiAction::KmsListKeys { denied.in_account(world.member()) } else { denied };
+        world.sandbox.set_faults(vec![denied]);
         world.collect_and_compare(&[]).await;
     }
 }
@@ -71,6 +75,27 @@ async fn a_role_that_cannot_be_assumed_costs_that_account() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn server_errors_without_end_fail_what_was_asked() {
     assert_truth_under(|world| Fault::always("kms", "ListGrants", FaultKind::Status(500)).in_account(world.member())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn throttling_without_end_fails_what_was_asked_and_nothing_beside_it() {
+    // Few keys: a request that is throttled is asked a dozen times before it is given up, which takes half a minute.
+    let world = World::start(organization(14, 4, 2), behaviour()).await;
+    let (member, place) = (world.member(), region(REGION));
+    let without = world.expectation().records;
+    world.sandbox.set_faults(vec![Fault::always("kms", "ListGrants", FaultKind::Throttle).in_account(member).in_region(place.clone())]);
+    let expected = world.expectation().records;
+    let is_there = |record: &StagedRecord| matches!(record, StagedRecord::Key(key) if key.arn.account() == member && *key.arn.region() == place);
+    assert_eq!(expected.len(), without.len());
+    assert!(expected.iter().zip(&without).all(|(record, before)| (record == before) != is_there(record)), "these keys are struck and nothing else");
+
+    let run = world.collect_and_compare(&[]).await.run;
+    let here = format!("run_id = '{run}' AND account_id = '{member}' AND region = '{REGION}'");
+    let facts = world.query(&format!("SELECT grants_status, count(*) AS keys FROM keys WHERE {here} GROUP BY grants_status")).await;
+    assert_eq!(facts, json!([{"grants_status": "failed", "keys": 2}]));
+    let told = "SELECT account_id, region, fact, operation, retryable, count(*) AS keys FROM collection_errors WHERE code = 'throttled' GROUP BY ALL";
+    let row = json!({"account_id": member, "region": REGION, "fact": "grants", "operation": "kms:ListGrants", "retryable": true, "keys": 2});
+    assert_eq!(world.query(told).await, json!([row]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,6 +210,8 @@ async fn all_faults_at_once_leave_what_is_true_and_say_what_lacks() {
         sometimes(FaultKind::Slow(150)),
     ]);
     world.collect_and_compare(&["--request-timeout", "1s"]).await;
+    let befallen = world.sandbox.befallen();
+    assert!(befallen.iter().all(|struck| *struck > 0), "each of them struck: {befallen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,10 @@ use kms_insights_model::{AccountId, Region, RunId};
 use kms_insights_sandbox::{Behaviour, KeyCount, Organization, OrganizationShape, RunningSandbox, Sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
 
 /// No run of these tests takes so long; one that does hangs.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -113,7 +116,8 @@ impl World {
             .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", "us-east-1")
+            // What one partition's credentials are is known in its own Regions only.
+            .env("AWS_REGION", self.sandbox.organization().shape().regions[0].as_str())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("HOME", self.home.path())
             .current_dir(self.home.path())
@@ -150,20 +154,35 @@ impl World {
         Collected::from(self.run(&Self::collecting(lake, more)).await)
     }
 
+    /// `collect` into the lake, not yet begun.
+    pub(crate) fn collect_command(&self, more: &[&str]) -> Command {
+        let lake = self.lake_folder();
+        self.command(&Self::collecting(lake.to_str().unwrap(), more))
+    }
+
     /// A `collect` that is under way.
     pub(crate) fn begin_collect(&self, more: &[&str]) -> Child {
-        let lake = self.lake_folder();
-        self.command(&Self::collecting(lake.to_str().unwrap(), more)).spawn().unwrap()
+        self.collect_command(more).spawn().unwrap()
+    }
+
+    /// A `collect` into another lake that is under way.
+    pub(crate) fn begin_collect_into(&self, lake: &str, more: &[&str]) -> Child {
+        self.command(&Self::collecting(lake, more)).spawn().unwrap()
     }
 
     /// Waits until the sandbox was asked so often, or the process has ended. `true` when it is still at work.
     pub(crate) async fn was_asked(&self, requests: u64, process: &mut Child) -> bool {
+        self.came_to(process, |sandbox| sandbox.requests().total >= requests).await
+    }
+
+    /// Waits until this is true of the sandbox, or the process has ended. `true` when it is still at work.
+    pub(crate) async fn came_to(&self, process: &mut Child, reached: impl Fn(&RunningSandbox) -> bool) -> bool {
         let watched = async {
             loop {
                 if process.try_wait().unwrap().is_some() {
                     return false;
                 }
-                if self.sandbox.requests().total >= requests {
+                if reached(&self.sandbox) {
                     return true;
                 }
                 tokio::time::sleep(GLANCE).await;
@@ -174,8 +193,12 @@ impl World {
 
     /// What a query answers, as JSON.
     pub(crate) async fn query(&self, sql: &str) -> Value {
-        let lake = self.lake_folder();
-        let ended = self.run(&["query", "--lake", lake.to_str().unwrap(), "--format", "json", sql]).await;
+        self.query_in(self.lake_folder().to_str().unwrap(), sql).await
+    }
+
+    /// What a query of another lake answers.
+    pub(crate) async fn query_in(&self, lake: &str, sql: &str) -> Value {
+        let ended = self.run(&["query", "--lake", lake, "--format", "json", sql]).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
         serde_json::from_str(&ended.stdout).unwrap()
     }
@@ -194,6 +217,20 @@ pub(crate) async fn finish(process: Child) -> Ended {
     let output = tokio::time::timeout(PATIENCE, process.wait_with_output()).await.expect("the process hangs").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Waits until a process tells this event of its progress, or has ended. `true` when it told it.
+pub(crate) async fn told(process: &mut Child, event: &str) -> bool {
+    let mut lines = BufReader::new(process.stderr.as_mut().unwrap()).lines();
+    let listened = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if serde_json::from_str::<Value>(&line).is_ok_and(|told| told["event"] == event) {
+                return true;
+            }
+        }
+        false
+    };
+    tokio::time::timeout(PATIENCE, listened).await.expect("the process neither tells anything nor ends")
 }
 
 /// Ends a process as the kernel does when memory runs out: without a word.

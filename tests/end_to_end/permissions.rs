@@ -1,12 +1,16 @@
 //! The role's documented policy and the narrowed session suffice, and one action less is a denied fact of that name.
 
-use kms_insights_lake::tables::collection_errors::CollectionErrorRow;
-use kms_insights_model::ErrorCode;
-use kms_insights_sandbox::{Behaviour, Outcome};
-use serde_json::Value;
+use kms_insights_lake::tables::{collection_errors::CollectionErrorRow, required_actions};
+use kms_insights_model::{ErrorCode, Service};
+use kms_insights_sandbox::{AssumedRole, Behaviour, Outcome};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
-    harness::{World, behaviour, organization},
+    harness::{ROLE, World, behaviour, organization},
     snapshot::rows,
 };
 
@@ -38,6 +42,48 @@ async fn one_action_less_is_a_denied_fact_of_that_name() {
         let collected = world.collect_and_compare(&[]).await;
         let errors = rows::<CollectionErrorRow>(&world.lake(), &collected.run).await;
         assert!(errors.iter().any(|error| error.operation == *missing && error.code == "access_denied"), "{missing}: {}", collected.summary);
+    }
+}
+
+impl World {
+    /// What KMS answers a request in the name of a session.
+    async fn ask_kms(&self, session: &AssumedRole, operation: &str) -> String {
+        let mut stream = TcpStream::connect(self.sandbox.endpoint().trim_start_matches("http://")).await.unwrap();
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: kms\r\nconnection: close\r\ncontent-length: 2\r\nx-amz-target: TrentService.{operation}\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential={}/20261122/us-east-1/kms/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n{{}}",
+            session.access_key_id
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_member_session_is_narrowed_to_the_reads_that_the_tables_declare() {
+    // The role may do everything: what a session may not do, it may not because of its own policy.
+    let world = World::start(organization(34, 6, 4), Behaviour { role_actions: None, ..behaviour() }).await;
+    world.collect_and_compare(&[]).await;
+    // The organization is asked, and roles are assumed, with the caller's own credentials.
+    let asked_by_members = required_actions().into_iter().filter(|action| !matches!(action.service(), Service::Organizations | Service::Sts));
+    let actions: Vec<String> = asked_by_members.map(|action| action.to_string()).collect();
+    assert!(actions.len() > 10, "{actions:?}");
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
+    let sessions = world.sandbox.assumed_roles();
+    let told: Vec<(&str, Value)> = sessions
+        .iter()
+        .map(|session| (session.role_arn.as_str(), session.policy.as_deref().map_or(Value::Null, |text| serde_json::from_str(text).unwrap())))
+        .collect();
+    let mut roles: Vec<String> = world.members().iter().map(|account| format!("arn:aws:iam::{account}:role/{ROLE}")).collect();
+    roles.sort();
+    assert_eq!(told, roles.iter().map(|role| (role.as_str(), policy.clone())).collect::<Vec<_>>());
+
+    for session in &sessions {
+        assert!(world.ask_kms(session, "ListKeys").await.starts_with("HTTP/1.1 200 "));
+        let refused = world.ask_kms(session, "ListKeyPolicies").await;
+        assert!(refused.contains("AccessDeniedException") && refused.contains("because no session policy allows the kms:ListKeyPolicies action"), "{refused}");
     }
 }
 

@@ -97,11 +97,26 @@ async fn named_regions_replace_those_of_the_accounts() {
 async fn a_region_that_an_account_has_not_enabled_is_told_of_and_not_taken_for_empty() {
     let world = world().await;
     let member = world.members()[0];
-    let collected = world.collect(&["--accounts", member.as_str(), "--regions", "af-south-1"]).await;
+    let collected = world.collect(&["--accounts", member.as_str(), "--regions", "af-south-1,us-east-1"]).await;
     assert_eq!(collected.ended.code, Some(3));
-    let told = world.query("SELECT account_id, region, fact, operation FROM collection_errors ORDER BY fact").await;
-    let row = |fact: &str, operation: &str| json!({"account_id": member, "region": "af-south-1", "fact": fact, "operation": operation});
+    let told = world.query("SELECT account_id, region, fact, operation, code FROM collection_errors ORDER BY fact").await;
+    let row =
+        |fact: &str, operation: &str| json!({"account_id": member, "region": "af-south-1", "fact": fact, "operation": operation, "code": "region_disabled"});
     assert_eq!(told, json!([row("custom_key_stores", "kms:DescribeCustomKeyStores"), row("key_listing", "kms:ListKeys")]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_could_read_no_account_hides_no_snapshot() {
+    let world = world().await;
+    let whole = world.collect(&[]).await;
+    let member = world.members()[0];
+    let nothing = world.try_collect(&["--accounts", member.as_str(), "--regions", "af-south-1"]).await;
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    assert_eq!(nothing.stdout, "");
+    let told = nothing.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(told.contains("no account could be read") && told.contains(member.as_str()) && told.contains("region_disabled"), "{told}");
+    assert_eq!(world.query("SELECT run_id FROM runs").await, json!([{"run_id": whole.run}]));
+    assert_eq!(world.lake().staged_runs().await.unwrap().len(), 2, "the partial run, and this one, which can be gone on with");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,7 +17,7 @@ pub struct Behaviour {
     pub delegated_administrator: Option<AccountId>,
     /// The account of static access keys; `None`: the management account. An access key that is the id of an account belongs to that account.
     pub caller_account: Option<AccountId>,
-    /// The role that every member account has, with its path where it has one: `audit/KmsInsightsReadRole`.
+    /// The role that every member account has, with its path where it has one: `audit/kms-insights-reader`.
     pub role_name: String,
     /// The external id that the role's trust policy demands.
     pub external_id: Option<String>,
@@ -59,13 +59,13 @@ impl Latency {
 }
 
 impl Default for Behaviour {
-    /// No quotas, no latency, no faults, the role `KmsInsightsReadRole` everywhere.
+    /// No quotas, no latency, no faults, the role `kms-insights-reader` everywhere.
     fn default() -> Self {
         Self {
             organization_in_use: true,
             delegated_administrator: None,
             caller_account: None,
-            role_name: "KmsInsightsReadRole".to_owned(),
+            role_name: "kms-insights-reader".to_owned(),
             external_id: None,
             role_in_management: false,
             roles_missing: BTreeSet::new(),

@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use kms_insights_model::AccountId;
 use serde::{Deserialize, Serialize};
+
+use crate::identity::Caller;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,7 +22,7 @@ pub enum Outcome {
     Throttled,
     /// Another error of the service.
     Error,
-    /// A declared fault struck.
+    /// A declared fault took the answer's place, or damaged it.
     Fault,
     /// The client went away before the answer.
     Abandoned,
@@ -39,6 +41,10 @@ pub struct RequestCounts {
     pub peak_requests_by_account: BTreeMap<AccountId, u64>,
     /// The most accounts that had requests under way at once.
     pub peak_accounts: u64,
+    /// How many requests came while one of another static access key was under way: two processes with a key of their own each, at work at once. A session counts
+    /// as the key that opened it.
+    #[serde(default)]
+    pub overlapping: u64,
     /// How many TCP connections were accepted.
     pub connections: u64,
 }
@@ -68,6 +74,9 @@ struct State {
     peak_accounts: u64,
     requests: u64,
     peak_requests: u64,
+    /// Requests under way by the static access key behind them; a key without any is not there.
+    origins: HashMap<Arc<str>, u64>,
+    overlapping: u64,
     connections: u64,
 }
 
@@ -84,7 +93,8 @@ impl Counters {
     }
 
     /// Counts a request from now until what this returns is finished or dropped.
-    pub(crate) fn begin(&self, account: AccountId, service: &'static str, operation: &'static str) -> UnderWay<'_> {
+    pub(crate) fn begin(&self, caller: &Caller, service: &'static str, operation: &'static str) -> UnderWay<'_> {
+        let (account, origin) = (caller.account, Arc::clone(&caller.origin));
         let mut state = self.state();
         state.requests += 1;
         state.peak_requests = state.peak_requests.max(state.requests);
@@ -95,7 +105,9 @@ impl Counters {
             state.accounts += 1;
             state.peak_accounts = state.peak_accounts.max(state.accounts);
         }
-        UnderWay { counters: self, account, service, operation, outcome: Outcome::Abandoned }
+        *state.origins.entry(Arc::clone(&origin)).or_default() += 1;
+        state.overlapping += u64::from(state.origins.len() > 1);
+        UnderWay { counters: self, account, origin, service, operation, outcome: Outcome::Abandoned }
     }
 
     pub(crate) fn read(&self) -> RequestCounts {
@@ -104,6 +116,7 @@ impl Counters {
             peak_requests: state.peak_requests,
             peak_requests_by_account: state.under_way.iter().map(|(account, (_, peak))| (*account, *peak)).collect(),
             peak_accounts: state.peak_accounts,
+            overlapping: state.overlapping,
             connections: state.connections,
             ..RequestCounts::default()
         };
@@ -123,6 +136,7 @@ impl Counters {
         });
         state.peak_accounts = state.accounts;
         state.peak_requests = state.requests;
+        state.overlapping = 0;
         state.connections = 0;
     }
 }
@@ -131,6 +145,7 @@ impl Counters {
 pub(crate) struct UnderWay<'a> {
     counters: &'a Counters,
     account: AccountId,
+    origin: Arc<str>,
     service: &'static str,
     operation: &'static str,
     outcome: Outcome,
@@ -140,6 +155,11 @@ impl UnderWay<'_> {
     pub(crate) fn finish(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
+
+    /// A fault keeps it waiting for ever: that is how it ends, whenever the client goes away.
+    pub(crate) fn stall(&mut self) {
+        self.outcome = Outcome::Fault;
+    }
 }
 
 impl Drop for UnderWay<'_> {
@@ -147,6 +167,12 @@ impl Drop for UnderWay<'_> {
         let mut state = self.counters.state();
         *state.done.entry((self.service, self.operation, self.outcome)).or_default() += 1;
         state.requests = state.requests.saturating_sub(1);
+        if let Some(now) = state.origins.get_mut(&self.origin) {
+            *now = now.saturating_sub(1);
+            if *now == 0 {
+                state.origins.remove(&self.origin);
+            }
+        }
         if let Some((now, _)) = state.under_way.get_mut(&self.account) {
             *now = now.saturating_sub(1);
             if *now == 0 {

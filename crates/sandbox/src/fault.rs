@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use kms_insights_model::{AccountId, ErrorCode, KeyId, Region};
@@ -24,6 +27,9 @@ pub struct Fault {
     /// Requests that name this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyId>,
+    /// Requests for an S3 object whose key contains this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// Requests to this service, such as `kms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
@@ -93,7 +99,7 @@ impl Fault {
 
     /// A fault of every request.
     pub const fn everywhere(kind: FaultKind, when: Recurrence) -> Self {
-        Self { account: None, region: None, key: None, service: None, operation: None, kind, when }
+        Self { account: None, region: None, key: None, object: None, service: None, operation: None, kind, when }
     }
 
     /// The same fault, of one operation only.
@@ -125,6 +131,13 @@ impl Fault {
         self
     }
 
+    /// The same fault, for S3 objects only whose key contains a text.
+    #[must_use]
+    pub fn for_objects(mut self, part_of_key: &str) -> Self {
+        self.object = Some(part_of_key.to_owned());
+        self
+    }
+
     /// The same fault, as often as given.
     #[must_use]
     pub const fn when(mut self, when: Recurrence) -> Self {
@@ -136,6 +149,7 @@ impl Fault {
         self.account.is_none_or(|account| account == target.account)
             && self.region.as_ref().is_none_or(|region| region.as_str() == target.region)
             && self.key.as_ref().is_none_or(|key| Some(key.as_str()) == target.key)
+            && self.object.as_ref().is_none_or(|part| target.object.is_some_and(|object| object.contains(part.as_str())))
             && self.service.as_ref().is_none_or(|service| service == target.service)
             && self.operation.as_ref().is_none_or(|operation| operation == target.operation)
     }
@@ -176,6 +190,8 @@ pub(crate) struct Target<'a> {
     pub(crate) service: &'a str,
     pub(crate) operation: &'a str,
     pub(crate) key: Option<&'a str>,
+    /// The key of an S3 object.
+    pub(crate) object: Option<&'a str>,
 }
 
 impl Target<'_> {
@@ -192,21 +208,34 @@ pub(crate) struct FaultBox {
     faults: Vec<Fault>,
     /// By fault and target: how many requests came, and how many of them it struck.
     seen: Mutex<HashMap<u64, (u32, u32)>>,
+    /// By fault: how many requests it befell. Of several that strike one request, the first may leave nothing to the others.
+    befallen: Vec<AtomicU64>,
 }
 
 impl FaultBox {
     pub(crate) fn new(seed: u64, faults: Vec<Fault>) -> Self {
-        Self { seed, faults, seen: Mutex::default() }
+        let befallen = faults.iter().map(|_| AtomicU64::new(0)).collect();
+        Self { seed, faults, seen: Mutex::default(), befallen }
     }
 
     pub(crate) fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// The faults that strike a request, in the order in which they were declared.
-    pub(crate) fn strike(&self, target: &Target<'_>) -> Vec<FaultKind> {
+    /// The faults that strike a request, in the order in which they were declared, each with its place.
+    pub(crate) fn strike(&self, target: &Target<'_>) -> Vec<(usize, FaultKind)> {
         let matching = self.faults.iter().enumerate().filter(|(_, fault)| fault.matches(target));
-        matching.filter(|(at, fault)| self.strikes(*at, fault, target)).map(|(_, fault)| fault.kind).collect()
+        matching.filter(|(at, fault)| self.strikes(*at, fault, target)).map(|(at, fault)| (at, fault.kind)).collect()
+    }
+
+    /// The fault at this place befell a request.
+    pub(crate) fn befell(&self, at: usize) {
+        self.befallen[at].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests each fault befell, in the order in which they were declared.
+    pub(crate) fn befallen(&self) -> Vec<u64> {
+        self.befallen.iter().map(|count| count.load(Ordering::Relaxed)).collect()
     }
 
     fn strikes(&self, at: usize, fault: &Fault, target: &Target<'_>) -> bool {
@@ -237,8 +266,14 @@ mod tests {
     #[test]
     fn faults_that_strike_sometimes_depend_on_the_target_and_not_on_other_requests() {
         let fault = Fault::everywhere(FaultKind::Throttle, Recurrence::Sometimes { probability: 0.5, at_most: 2 });
-        let target =
-            |key| Target { account: "111122223333".parse().unwrap(), region: "eu-central-1", service: "kms", operation: "DescribeKey", key: Some(key) };
+        let target = |key| Target {
+            account: "111122223333".parse().unwrap(),
+            region: "eu-central-1",
+            service: "kms",
+            operation: "DescribeKey",
+            key: Some(key),
+            object: None,
+        };
         let alone = FaultBox::new(3, vec![fault.clone()]);
         let mixed = FaultBox::new(3, vec![fault]);
         let first: Vec<bool> = (0..20).map(|_| !alone.strike(&target("a")).is_empty()).collect();

@@ -17,12 +17,26 @@ pub(crate) struct Caller {
     pub(crate) account: AccountId,
     pub(crate) arn: String,
     pub(crate) user_id: String,
+    /// The static access key behind it: a session's is that of its opener.
+    pub(crate) origin: Arc<str>,
     /// What narrows the caller; `None` for static access keys.
     session: Option<Arc<Session>>,
 }
 
+/// A session that `sts:AssumeRole` gave out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AssumedRole {
+    /// The role, as it was asked for.
+    pub role_arn: String,
+    /// The access key of the session, with which anybody may ask in its name.
+    pub access_key_id: String,
+    /// The session policy, word for word; `None` where none narrows the role.
+    pub policy: Option<String>,
+}
+
 #[derive(Debug)]
 struct Session {
+    role_arn: String,
     expires_at: Timestamp,
     policy: Option<SessionPolicy>,
     role_actions: Option<Vec<String>>,
@@ -61,13 +75,28 @@ impl Sessions {
             account,
             arn: format!("arn:{}:iam::{account}:user/operator", organization.partition()),
             user_id: "AIDASANDBOXOPERATOR".to_owned(),
+            origin: Arc::from(access_key),
             session: None,
         })
+    }
+
+    /// The sessions given out, sorted. Where there are very many, those that have expired are forgotten.
+    pub(crate) fn assumed(&self) -> Vec<AssumedRole> {
+        let sessions = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let assumed = |(access_key_id, caller): (&String, &Caller)| {
+            let session = caller.session.as_ref()?;
+            let policy = session.policy.as_ref().map(|policy| policy.text.clone());
+            Some(AssumedRole { role_arn: session.role_arn.clone(), access_key_id: access_key_id.clone(), policy })
+        };
+        let mut assumed: Vec<AssumedRole> = sessions.iter().filter_map(assumed).collect();
+        assumed.sort();
+        assumed
     }
 
     /// Hands out credentials for a role.
     pub(crate) fn assume(
         &self,
+        opener: &Caller,
         role_arn: &str,
         session_name: &str,
         seconds: u32,
@@ -95,7 +124,13 @@ impl Sessions {
             account: account.parse().unwrap_or_else(|_| unreachable!("the role's account was found before")),
             arn: format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session_name}"),
             user_id: format!("AROA{}:{session_name}", Dice::new(account.parse().unwrap_or(0)).base32(17)),
-            session: Some(Arc::new(Session { expires_at: credentials.expires_at, policy, role_actions: behaviour.role_actions.clone() })),
+            origin: Arc::clone(&opener.origin),
+            session: Some(Arc::new(Session {
+                role_arn: role_arn.to_owned(),
+                expires_at: credentials.expires_at,
+                policy,
+                role_actions: behaviour.role_actions.clone(),
+            })),
         };
         sessions.insert(credentials.access_key_id.clone(), caller.clone());
         (credentials, caller)
@@ -142,7 +177,10 @@ enum Verdict {
 
 /// The policy that a session was narrowed by.
 #[derive(Clone, Debug)]
-pub(crate) struct SessionPolicy(Vec<Rule>);
+pub(crate) struct SessionPolicy {
+    text: String,
+    rules: Vec<Rule>,
+}
 
 #[derive(Clone, Debug)]
 struct Rule {
@@ -179,7 +217,7 @@ impl SessionPolicy {
                 _ => Err("neither Action nor NotAction".to_owned()),
             }
         });
-        rules.collect::<Result<_, _>>().map(Self)
+        Ok(Self { text: text.to_owned(), rules: rules.collect::<Result<_, _>>()? })
     }
 
     fn verdict(&self, action: &str, resource: &str) -> Verdict {
@@ -187,7 +225,7 @@ impl SessionPolicy {
             rule.actions.iter().any(|pattern| matches(pattern, action)) != rule.negated_actions
                 && rule.resources.iter().any(|pattern| matches(pattern, resource))
         };
-        self.0.iter().filter(applying).fold(Verdict::Silent, |verdict, rule| match (verdict, rule.allow) {
+        self.rules.iter().filter(applying).fold(Verdict::Silent, |verdict, rule| match (verdict, rule.allow) {
             (Verdict::Deny, _) | (_, false) => Verdict::Deny,
             _ => Verdict::Allow,
         })

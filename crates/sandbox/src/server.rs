@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    Behaviour, Fault, Organization, RequestCounts, Truth,
+    AssumedRole, Behaviour, Fault, Organization, RequestCounts, Truth,
     reply::{ApiError, JSON, Protocol, Reply, ReplyBody},
     request::{Call, NotACall},
     world::{Answer, World},
@@ -84,6 +84,16 @@ impl RunningSandbox {
     /// Begins to count anew.
     pub fn reset_requests(&self) {
         self.world.counters.reset();
+    }
+
+    /// The sessions that `sts:AssumeRole` gave out, sorted by role. Where there are very many, those that have expired are forgotten.
+    pub fn assumed_roles(&self) -> Vec<AssumedRole> {
+        self.world.assumed_roles()
+    }
+
+    /// How many requests each of the present faults befell, in the order in which they were declared.
+    pub fn befallen(&self) -> Vec<u64> {
+        self.world.faults().befallen()
     }
 
     /// Replaces the faults; what the former ones did is forgotten.

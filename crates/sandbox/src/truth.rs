@@ -89,7 +89,7 @@ impl Truth {
     }
 
     fn refusal(&self, account: AccountId, region: &str, action: ApiAction, key: Option<&str>) -> Option<ErrorCode> {
-        let target = Target { account, region, service: action.service().iam_prefix(), operation: action.name(), key };
+        let target = Target { account, region, service: action.service().iam_prefix(), operation: action.name(), key, object: None };
         let struck = self.fault(&target, false).map(|(_, code)| code);
         let is_role = account != self.caller();
         let allowed = !is_role
@@ -98,7 +98,7 @@ impl Truth {
     }
 
     fn listing_fault(&self, account: AccountId, region: &str, action: ApiAction, key: Option<&str>) -> Option<FaultKind> {
-        let target = Target { account, region, service: action.service().iam_prefix(), operation: action.name(), key };
+        let target = Target { account, region, service: action.service().iam_prefix(), operation: action.name(), key, object: None };
         self.fault(&target, true).map(|(kind, _)| kind)
     }
 
@@ -144,7 +144,7 @@ impl Truth {
         }
         let management = account.id == self.organization.management().id;
         // The Region in which STS is asked is the collector's choice: a fault that names one is not looked at here.
-        let target = Target { account: account.id, region: "", service: "sts", operation: "AssumeRole", key: None };
+        let target = Target { account: account.id, region: "", service: "sts", operation: "AssumeRole", key: None, object: None };
         match self.fault(&target, false) {
             Some((FaultKind::AccessDenied | FaultKind::NotFound, _)) => Some(ErrorCode::AssumeRoleDenied),
             Some((_, code)) => Some(code),

@@ -13,7 +13,7 @@ use crate::{
     counters::Counters,
     dice::{Dice, uuid},
     fault::{FaultBox, FaultKind, Target},
-    identity::{Caller, IdentityError, Sessions},
+    identity::{AssumedRole, Caller, IdentityError, Sessions},
     quota::Quotas,
     reply::{AMZ_JSON, ApiError, Ending, JSON, Protocol, Reply},
     request::Call,
@@ -89,11 +89,11 @@ impl World {
     }
 
     pub(crate) async fn answer(&self, call: &Call, request_id: &str) -> Answer {
-        let caller = match self.sessions.caller(&self.organization, &self.behaviour, &call.access_key) {
+        let caller = match self.caller(call) {
             Ok(caller) => caller,
             Err(error) => return Answer::Reply(Reply::error(call.protocol, &identity_error(call, error), request_id)),
         };
-        let under_way = self.counters.begin(caller.account, call.service, call.operation);
+        let mut under_way = self.counters.begin(&caller, call.service, call.operation);
         let admitted = !self.behaviour.quotas || self.quotas.admit(call.service, call.operation, caller.account, &call.region);
         self.wait().await;
         if !admitted {
@@ -112,19 +112,28 @@ impl World {
         };
         let key = if call.service == "kms" { kms::key_id(&body).map(str::to_owned) } else { None };
         let account = if call.operation == "AssumeRole" { sts::role_account(&call.body).unwrap_or(caller.account) } else { caller.account };
-        let target = Target { account, region: &call.region, service: call.service, operation: call.operation, key: key.as_deref() };
+        let object = s3::object_key(call);
+        let target = Target { account, region: &call.region, service: call.service, operation: call.operation, key: key.as_deref(), object: object.as_deref() };
         let mut page_fault = None;
-        let mut ending = None;
-        for kind in self.faults().strike(&target) {
+        let mut damage = None;
+        let faults = self.faults();
+        for (at, kind) in faults.strike(&target) {
+            if matches!(kind, FaultKind::TruncatedBody | FaultKind::MalformedBody) {
+                damage = damage.or(Some((at, kind)));
+                continue;
+            }
+            faults.befell(at);
             match kind {
                 FaultKind::Slow(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
-                FaultKind::Stall => std::future::pending().await,
+                FaultKind::Stall => {
+                    under_way.stall();
+                    std::future::pending::<()>().await;
+                }
                 FaultKind::Reset => {
                     under_way.finish(Outcome::Fault);
                     return Answer::Reset;
                 }
                 FaultKind::RepeatedMarker | FaultKind::MissingMarker => page_fault = Some(kind),
-                FaultKind::TruncatedBody | FaultKind::MalformedBody => ending = ending.or(Some(kind)),
                 FaultKind::HtmlError => {
                     under_way.finish(Outcome::Fault);
                     return Answer::Reply(Reply::new(500, "text/html; charset=utf-8", HTML_ERROR));
@@ -133,25 +142,43 @@ impl World {
                     under_way.finish(Outcome::Fault);
                     return Answer::Reply(Reply::error(call.protocol, &declared_error(call, &caller, kind), request_id));
                 }
+                FaultKind::TruncatedBody | FaultKind::MalformedBody => {}
             }
         }
-        let result = self.dispatch(call, &caller, body, page_fault, request_id);
-        let mut reply = match result {
-            Ok(reply) => {
-                under_way.finish(Outcome::Ok);
-                reply
-            }
+        let (mut reply, outcome) = match self.dispatch(call, &caller, body, page_fault, request_id) {
+            Ok(reply) => (reply, Outcome::Ok),
             Err(error) => {
-                under_way.finish(if error.code.starts_with("AccessDenied") { Outcome::Denied } else { Outcome::Error });
-                Reply::error(call.protocol, &error, request_id)
+                let outcome = if error.code.starts_with("AccessDenied") { Outcome::Denied } else { Outcome::Error };
+                (Reply::error(call.protocol, &error, request_id), outcome)
             }
         };
-        match ending {
-            Some(FaultKind::TruncatedBody) => reply.ending = Ending::Broken,
-            Some(_) => reply.body = reply.body.slice(..reply.body.len() / 2),
-            None => {}
+        // An empty body cannot be cut in the middle.
+        let damage = damage.filter(|(_, kind)| *kind == FaultKind::TruncatedBody || !reply.body.is_empty());
+        under_way.finish(if damage.is_some() { Outcome::Fault } else { outcome });
+        if let Some((at, kind)) = damage {
+            faults.befell(at);
+            if kind == FaultKind::TruncatedBody {
+                reply.ending = Ending::Broken;
+            } else {
+                reply.body = reply.body.slice(..reply.body.len() / 2);
+            }
         }
         Answer::Reply(reply)
+    }
+
+    /// Who asks. The credentials of one partition are unknown in every other.
+    fn caller(&self, call: &Call) -> Result<Caller, IdentityError> {
+        let organization = &*self.organization;
+        let is_used = organization.shape().regions.iter().any(|region| region.as_str() == &*call.region);
+        if !is_used && call.region.parse::<Region>().is_ok_and(|region| region.partition() != organization.partition()) {
+            return Err(IdentityError::Unknown);
+        }
+        self.sessions.caller(organization, &self.behaviour, &call.access_key)
+    }
+
+    /// The sessions that were given out.
+    pub(crate) fn assumed_roles(&self) -> Vec<AssumedRole> {
+        self.sessions.assumed()
     }
 
     fn dispatch(&self, call: &Call, caller: &Caller, body: Value, page_fault: Option<FaultKind>, request_id: &str) -> Result<Reply, ApiError> {

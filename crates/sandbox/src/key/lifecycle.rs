@@ -111,14 +111,14 @@ impl Key<'_> {
             operation: used_at.map(|_| operation.to_owned()),
             cloudtrail_event_id: used_at.map(|_| dice.uuid()),
             kms_request_id: used_at.map(|_| dice.uuid()),
-            tracking_started_at: Some(tracking_start()),
+            tracking_started_at: Some(tracking_start(self.now())),
             key_created_at: Some(self.created_at),
         }
     }
 
     fn last_used_at(&self, dice: &mut Dice) -> Option<Timestamp> {
         use Archetype as A;
-        let since = self.created_at.max(tracking_start());
+        let since = self.created_at.max(tracking_start(self.now()));
         let window = u64::try_from((self.now() - since).num_milliseconds()).unwrap_or(0);
         // KMS tells of a use up to an hour late.
         let recently = |dice: &mut Dice| (window > 2 * 3_600_000).then(|| self.now() - millis(dice.between(3_600_000, (7 * DAY).min(window))));

@@ -14,16 +14,17 @@ pub(super) fn millis(value: u64) -> TimeDelta {
     TimeDelta::milliseconds(i64::try_from(value).unwrap_or(0))
 }
 
-/// When KMS began to record the use of keys.
-pub(crate) fn tracking_start() -> Timestamp {
-    Timestamp::from_timestamp(1_776_902_400, 0).unwrap_or_default()
+/// When KMS began to record the use of keys: like every other moment, relative to the one at which the organization is seen, so that a demo tells the same on any day.
+pub(crate) fn tracking_start(now: Timestamp) -> Timestamp {
+    // 23 April 2026, for the shape's own moment.
+    now - TimeDelta::seconds(18_424_980)
 }
 
 impl Key<'_> {
     pub(super) fn make_creation_date(&self) -> Timestamp {
         let mut dice = self.part(Part::Created);
         let age = |days: u64| self.now() - millis(days * DAY);
-        let since_tracking = u64::try_from((self.now() - tracking_start()).num_days()).unwrap_or(0);
+        let since_tracking = u64::try_from((self.now() - tracking_start(self.now())).num_days()).unwrap_or(0);
         let days = match self.archetype() {
             Some(Archetype::ForgottenSample) => dice.between(1.min(since_tracking), since_tracking.saturating_sub(2)),
             Some(Archetype::OlderThanTracking | Archetype::UsedLongAgo | Archetype::DisabledLong) => since_tracking + dice.between(400, 1600),

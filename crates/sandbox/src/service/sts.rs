@@ -72,7 +72,7 @@ impl Sts<'_> {
             return Err(self.refused(&arn));
         }
         let seconds = self.behaviour.session_seconds.map_or(seconds, |most| seconds.min(most));
-        let (credentials, session) = self.sessions.assume(&arn, &session_name, seconds, policy, self.behaviour);
+        let (credentials, session) = self.sessions.assume(self.caller, &arn, &session_name, seconds, policy, self.behaviour);
         let mut result = String::new();
         // Writing to a String cannot fail.
         let _ = write!(

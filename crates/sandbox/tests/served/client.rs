@@ -93,7 +93,7 @@ impl Client {
 
     /// The access key of a session in an account, or the error.
     pub(crate) async fn assume(&self, account: &str, more: &str) -> Result<String, Answer> {
-        self.assume_role(account, "KmsInsightsReadRole", more).await
+        self.assume_role(account, "kms-insights-reader", more).await
     }
 
     /// The same with a role of another name; `role` is encoded for a form.

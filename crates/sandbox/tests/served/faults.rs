@@ -28,7 +28,59 @@ async fn each_kind_of_fault_looks_as_it_does_on_the_wire() {
     assert!(tokio::time::timeout(std::time::Duration::from_millis(100), ask(FaultKind::Stall)).await.is_err());
     sandbox.clear_faults();
     assert_eq!(client.kms("ListKeys", &json!({})).await.unwrap().status, 200);
-    assert!(sandbox.requests().of_outcome("kms:ListKeys", Outcome::Fault) >= 6);
+    // A marker that lacks is in an answer like any other.
+    assert_eq!(sandbox.requests().of_outcome("kms:ListKeys", Outcome::Ok), 2);
+    assert!(sandbox.requests().of_outcome("kms:ListKeys", Outcome::Fault) >= 8);
+}
+
+#[tokio::test]
+async fn of_each_fault_is_told_how_many_requests_it_befell() {
+    let sandbox = start(Behaviour::default()).await;
+    let client = Client::new(&sandbox.endpoint());
+    let first = |kind, times| Fault::everywhere(kind, Recurrence::First(times)).of("kms", "ListKeys");
+    sandbox.set_faults(vec![
+        first(FaultKind::Slow(1), 4),
+        first(FaultKind::MalformedBody, 3),
+        first(FaultKind::TruncatedBody, 3),
+        first(FaultKind::Throttle, 2),
+        Fault::always("kms", "ListAliases", FaultKind::Throttle),
+    ]);
+    for _ in 0..5 {
+        let _ = client.kms("ListKeys", &json!({})).await;
+    }
+    // Two were throttled and had no body to damage, the third was cut once, and the last is not struck.
+    assert_eq!(sandbox.befallen(), [4, 1, 0, 2, 0]);
+    assert_eq!(sandbox.requests().of_outcome("kms:ListKeys", Outcome::Fault), 3);
+    sandbox.clear_faults();
+    assert!(sandbox.befallen().is_empty());
+}
+
+#[tokio::test]
+async fn a_fault_of_some_objects_leaves_the_others_alone() {
+    let sandbox = start(Behaviour::default()).await;
+    let client = Client::new(&sandbox.endpoint());
+    sandbox.set_faults(vec![Fault::always("s3", "PutObject", FaultKind::Throttle).for_objects("lake/runs/")]);
+    let put = async |key: &str| client.send("s3", &format!("PUT /kms-insights-lake/{key}"), &[], b"row").await.unwrap().status;
+    assert_eq!([put("lake/runs/1.parquet").await, put("lake/keys/1.parquet").await, put("runs/1.parquet").await], [503, 200, 200]);
+    assert_eq!(sandbox.befallen(), [1]);
+}
+
+#[tokio::test]
+async fn requests_overlap_where_another_key_s_or_its_session_s_are_under_way() {
+    let sandbox = start(Behaviour::default()).await;
+    let (one, other) = (Client::new(&sandbox.endpoint()).with_key("ONE"), Client::new(&sandbox.endpoint()).with_key("OTHER"));
+    let session = one.with_key(one.assume(sandbox.organization().accounts()[1].id.as_str(), "").await.unwrap());
+    assert_eq!(sandbox.requests().overlapping, 0);
+    sandbox.set_faults(vec![Fault::always("kms", "ListKeys", FaultKind::Stall)]);
+    let stalled = tokio::spawn(async move { session.kms("ListKeys", &json!({})).await });
+    while sandbox.befallen() != [1] {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(one.kms("ListAliases", &json!({})).await.unwrap().status, 200);
+    assert_eq!(sandbox.requests().overlapping, 0, "a session is its opener's");
+    assert_eq!(other.kms("ListAliases", &json!({})).await.unwrap().status, 200);
+    assert_eq!(sandbox.requests().overlapping, 1);
+    stalled.abort();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use kms_insights_sandbox::Behaviour;
+use kms_insights_sandbox::{AssumedRole, Behaviour, Organization, OrganizationShape, Sandbox};
 use serde_json::json;
 
 use crate::{client::Client, start};
@@ -24,10 +24,45 @@ async fn a_session_may_do_what_its_policy_allows_and_the_refusal_is_in_aws_s_wor
     let refused = session.kms("GetKeyPolicy", &json!({"KeyId": keys[0]["KeyId"]})).await.unwrap();
     assert_eq!(refused.status, 400);
     let expected = format!(
-        "User: arn:aws:sts::{member}:assumed-role/KmsInsightsReadRole/test is not authorized to perform: kms:GetKeyPolicy on resource: {} because no session policy allows the kms:GetKeyPolicy action",
+        "User: arn:aws:sts::{member}:assumed-role/kms-insights-reader/test is not authorized to perform: kms:GetKeyPolicy on resource: {} because no session policy allows the kms:GetKeyPolicy action",
         keys[0]["KeyArn"].as_str().unwrap()
     );
     assert_eq!(refused.json(), json!({"__type": "AccessDeniedException", "Message": expected}));
+}
+
+#[tokio::test]
+async fn each_session_is_told_with_its_role_and_the_policy_that_narrows_it() {
+    let sandbox = start(Behaviour::default()).await;
+    let client = Client::new(&sandbox.endpoint());
+    let member = sandbox.organization().accounts()[1].id;
+    let whole = client.assume(member.as_str(), "").await.unwrap();
+    let narrowed = client.assume(member.as_str(), &policy("%22kms%3AListKeys%22")).await.unwrap();
+    client.assume(member.as_str(), "&ExternalId=any&DurationSeconds=1").await.unwrap_err();
+    let role_arn = format!("arn:aws:iam::{member}:role/kms-insights-reader");
+    let sent = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:ListKeys","Resource":"*"}]}"#;
+    let mut expected = [
+        AssumedRole { role_arn: role_arn.clone(), access_key_id: whole, policy: None },
+        AssumedRole { role_arn, access_key_id: narrowed, policy: Some(sent.to_owned()) },
+    ];
+    expected.sort();
+    assert_eq!(sandbox.assumed_roles(), expected);
+}
+
+#[tokio::test]
+async fn credentials_are_known_in_their_own_partition_and_in_no_other() {
+    let regions = vec!["cn-northwest-1".parse().unwrap()];
+    let organization = Organization::generate(OrganizationShape { regions, ..crate::shape() });
+    let sandbox = Sandbox::start(organization, Behaviour::default(), "127.0.0.1:0").await.unwrap();
+    let client = Client::new(&sandbox.endpoint());
+    let (home, empty) = (client.in_region("cn-northwest-1"), client.in_region("cn-north-1"));
+    let account = sandbox.caller_account();
+    let keys = home.kms("ListKeys", &json!({})).await.unwrap().json();
+    assert!(keys["Keys"][0]["KeyArn"].as_str().unwrap().starts_with(&format!("arn:aws-cn:kms:cn-northwest-1:{account}:key/")));
+    assert_eq!(empty.kms("ListKeys", &json!({})).await.unwrap().json()["Keys"], json!([]));
+    let described = home.organizations("DescribeOrganization", &json!({})).await.json();
+    assert!(described["Organization"]["Arn"].as_str().unwrap().starts_with(&format!("arn:aws-cn:organizations::{account}:organization/")));
+    assert_eq!(client.kms("ListKeys", &json!({})).await.unwrap().code(), "UnrecognizedClientException");
+    assert_eq!(client.organizations("ListAccounts", &json!({})).await.code(), "UnrecognizedClientException");
 }
 
 #[tokio::test]
@@ -57,7 +92,7 @@ async fn the_role_is_refused_alike_when_it_is_missing_when_the_external_id_is_wr
 #[tokio::test]
 async fn a_role_is_known_by_its_path_and_name_together() {
     for (configured, known, unknown) in [
-        ("KmsInsightsReadRole", "KmsInsightsReadRole", ["audit%2FKmsInsightsReadRole", "kmsinsightsreadrole"]),
+        ("kms-insights-reader", "kms-insights-reader", ["audit%2Fkms-insights-reader", "KMS-insights-reader"]),
         ("audit/eu/reader", "audit%2Feu%2Freader", ["reader", "eu%2Freader"]),
         ("/audit/eu/reader", "audit%2Feu%2Freader", ["reader", "%2Faudit%2Feu%2Freader"]),
     ] {

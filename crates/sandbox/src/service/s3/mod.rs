@@ -77,10 +77,17 @@ impl Address {
     }
 }
 
+/// The key of the object that a request names; `None` for requests to buckets and to other services.
+pub(crate) fn object_key(call: &Call) -> Option<String> {
+    (call.service == "s3").then(|| Address::of(call).key).filter(|key| !key.is_empty())
+}
+
 pub(crate) fn answer(buckets: &Buckets, caller: &Caller, call: &Call) -> Result<Reply, ApiError> {
     let address = Address::of(call);
     let action = iam_action(call.operation);
-    let resource = if address.key.is_empty() { format!("arn:aws:s3:::{}", address.bucket) } else { format!("arn:aws:s3:::{}/{}", address.bucket, address.key) };
+    let partition = caller.arn.split(':').nth(1).unwrap_or("aws");
+    let object = if address.key.is_empty() { String::new() } else { format!("/{}", address.key) };
+    let resource = format!("arn:{partition}:s3:::{}{object}", address.bucket);
     caller.check(action, &resource).map_err(|error| ApiError { status: 403, code: "AccessDenied".to_owned(), ..error })?;
     // Decoding and checking the body needs no lock.
     let payload = if call.method == http::Method::PUT { payload::decode(call)? } else { payload::Payload::default() };
