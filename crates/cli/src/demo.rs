@@ -57,14 +57,14 @@ const ANSWERS: &[Answer] = &[
         question: "Who outside the owning account can use our keys?",
         view: "external_access",
         columns: "account_id, key_id, way_in, coalesce(principal, source) AS principal, actions, condition",
-        // A few of each way in: key policies, grants, and keys of which nobody could say.
-        order: "row_number() OVER (PARTITION BY way_in ORDER BY account_id, key_id, source), way_in",
+        // Some of each way in, key policies, grants, and keys of which nobody could say; and each key once before any key twice.
+        order: "row_number() OVER (PARTITION BY way_in, key_arn ORDER BY source), row_number() OVER (PARTITION BY way_in ORDER BY account_id, key_id, source), way_in",
     },
     Answer {
         question: "Which keys is nobody known to use, and what do they cost?",
         view: "unused_keys",
         columns: "account_id, key_id, description, verdict, reason, monthly_cost_usd",
-        order: "monthly_cost_usd DESC, account_id, key_id",
+        order: "row_number() OVER (PARTITION BY verdict ORDER BY monthly_cost_usd DESC, account_id, key_id), verdict",
     },
     Answer {
         question: "What does this snapshot not know?",

@@ -44,6 +44,8 @@ pub const fn quota(action: ApiAction) -> Quota {
 const MARGIN: f64 = 1.015;
 /// How much of its limit a bucket keeps when the service throttles.
 const KEPT_WHEN_THROTTLED: f64 = 0.7;
+/// How much of the full limit a bucket always keeps: a service that throttles for another reason than the pace is not waited for.
+const KEPT_AT_LEAST: f64 = 0.05;
 /// How much of the full limit a bucket wins back for each second without throttling.
 const REGAINED_PER_SECOND: f64 = 0.1;
 
@@ -162,7 +164,7 @@ impl Bucket {
     pub fn throttled(&self, now: Instant) {
         let mut state = self.state();
         if state.lowered_at.is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_millis(200)) {
-            state.limit = (state.limit * KEPT_WHEN_THROTTLED).max(1.0);
+            state.limit = (state.limit * KEPT_WHEN_THROTTLED).max(self.full * KEPT_AT_LEAST).max(1.0);
             state.lowered_at = Some(now);
         }
         state.throttled_at = Some(now);
@@ -281,6 +283,10 @@ mod tests {
         }
         // Lowered at 0, 200, … 800 ms: what comes in between belongs to the same burst.
         assert_eq!(requests(bucket.state().limit), 16);
+        for throttle in 10..100 {
+            bucket.throttled(start + Duration::from_millis(100) * throttle);
+        }
+        assert_eq!(requests(bucket.state().limit), 5, "and never for less than that");
     }
 
     #[test]
