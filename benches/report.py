@@ -9,7 +9,7 @@ from typing import Dict, List, Optional
 HEAD = """# Benchmarks
 
 Figures, how they were taken, and what is not met. This page is written by `python3 benches/run.py`; the figures are in `benches/results`, and the reasons in the text are kept by hand in
-`benches/report.py`. No test asserts a time.
+`benches/report.py`. No test asserts any of them.
 
 "Others" is how many cores' worth of work other programs took of the machine during the measurement: what is far above 0 was measured on a busy machine, and is worse than it would be on a quiet one.
 """
