@@ -49,21 +49,24 @@ fn interrupted_lake(
     })
 }
 
+/// Another process takes the run over and publishes it.
+fn another_publishes(other: &Lake, run: &RunId) -> impl FnOnce() -> futures::future::BoxFuture<'static, ()> + Send + 'static {
+    let (other, run) = (other.clone(), run.clone());
+    move || {
+        async move {
+            let (writer, _) = StagingWriter::resume(&other, &run).await.unwrap();
+            publish(&other, &writer, finished()).await.unwrap();
+        }
+        .boxed()
+    }
+}
+
 #[tokio::test]
 async fn a_superseded_attempt_takes_its_files_back() {
     let (folder, other) = sample::lake();
     let run = sample::run_id(1);
     // While the first process writes its first file, another one takes the run over and publishes it.
-    let lake = interrupted_lake(&folder, Request::Put, "accounts", {
-        let (other, run) = (other.clone(), run.clone());
-        move || {
-            async move {
-                let (writer, _) = StagingWriter::resume(&other, &run).await.unwrap();
-                publish(&other, &writer, finished()).await.unwrap();
-            }
-            .boxed()
-        }
-    });
+    let lake = interrupted_lake(&folder, Request::Put, "accounts", another_publishes(&other, &run));
     // Of two accounts one lacks, so that the staging stays and both go on.
     let writer = begin(&lake, &run, &[1, 2]).await;
     stage(&writer, sample::whole_account(1)).await;
@@ -83,16 +86,7 @@ async fn a_superseded_attempt_that_deletes_leftovers_late_leaves_what_was_publis
     // An attempt before has left a file, and while the first process is about to delete it, another one takes the run over and publishes it.
     let left = other.partition_path(&tables::accounts::TABLE, &run).join(format!("{run}-g0000-0000.parquet"));
     other.object_store().put(&left, b"left".to_vec().into()).await.unwrap();
-    let lake = interrupted_lake(&folder, Request::Delete, "accounts", {
-        let (other, run) = (other.clone(), run.clone());
-        move || {
-            async move {
-                let (writer, _) = StagingWriter::resume(&other, &run).await.unwrap();
-                publish(&other, &writer, finished()).await.unwrap();
-            }
-            .boxed()
-        }
-    });
+    let lake = interrupted_lake(&folder, Request::Delete, "accounts", another_publishes(&other, &run));
     let error = publish(&lake, &first, finished()).await.unwrap_err();
     assert!(matches!(error, LakeError::AlreadyPublished { .. }), "{error}");
     let files = all_files(&other, &run).await;
