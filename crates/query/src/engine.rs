@@ -168,6 +168,8 @@ impl Engine {
             config = config.with_target_partitions(parallelism.get());
         }
         let settings = config.options_mut();
+        // Each sort sets so much aside before its first row. The engine's ten MiB are for few and large ones; a view over views has dozens of small ones.
+        settings.execution.sort_spill_reservation_bytes = 1 << 20;
         // One type for text, in files and in what is computed, so that columns of views and tables have the same.
         settings.sql_parser.map_string_types_to_utf8view = false;
         settings.execution.parquet.schema_force_view_types = false;
