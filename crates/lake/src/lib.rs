@@ -35,4 +35,4 @@ mod watched_store;
 pub use error::LakeError;
 pub use lake::{Lake, S3Access};
 pub use location::LakeLocation;
-pub use runs::file_generation;
+pub use runs::{file_generation, shown};

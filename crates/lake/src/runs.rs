@@ -1,6 +1,9 @@
 //! Published runs: what a reader may see.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use kms_insights_model::{RunId, Timestamp};
@@ -87,7 +90,8 @@ impl Lake {
     /// # Errors
     /// When the store fails, or a run's row cannot be read.
     pub async fn shown_runs(&self) -> Result<Vec<RunRow>, LakeError> {
-        Ok(shown(self.published_runs().await?))
+        let runs = self.published_runs().await?;
+        Ok(shown(&runs, 1).into_iter().cloned().collect())
     }
 
     /// The run that the views show of an organization, or of the runs without one.
@@ -143,18 +147,23 @@ impl Lake {
     }
 }
 
-/// The runs that the views show, of all in the order of their facts.
-fn shown(runs: Vec<RunRow>) -> Vec<RunRow> {
-    let completed: BTreeSet<String> = runs.iter().filter_map(|run| run.resumed_from.clone()).collect();
-    let mut shown: BTreeMap<Option<String>, RunRow> = BTreeMap::new();
-    for run in runs.into_iter().filter(|run| !completed.contains(&run.run_id)) {
-        let known = shown.get(&run.organization_id);
-        if known.is_none_or(|known| run.is_whole() || !known.is_whole()) {
-            shown.insert(run.organization_id.clone(), run);
-        }
+/// The runs that the views show, those with the oldest facts first: of each organization, and of the runs without one, so many of the latest, as `latest_run` and
+/// `changes_since_previous` in `athena/views` find them. Runs that another completes are none of them, and those of a selection only where there is no other.
+pub fn shown(runs: &[RunRow], of_each: usize) -> Vec<&RunRow> {
+    let completed: BTreeSet<&str> = runs.iter().filter_map(|run| run.resumed_from.as_deref()).collect();
+    let mut organizations: BTreeMap<Option<&str>, Vec<&RunRow>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| !completed.contains(run.run_id.as_str())) {
+        organizations.entry(run.organization_id.as_deref()).or_default().push(run);
     }
-    let mut shown: Vec<RunRow> = shown.into_values().collect();
-    shown.sort_by(|a, b| a.age_of_facts().cmp(&b.age_of_facts()));
+    let mut shown = Vec::new();
+    for mut runs in organizations.into_values() {
+        if runs.iter().any(|run| run.is_whole()) {
+            runs.retain(|run| run.is_whole());
+        }
+        runs.sort_by_key(|run| Reverse(run.age_of_facts()));
+        shown.extend(runs.into_iter().take(of_each));
+    }
+    shown.sort_by_key(|run| run.age_of_facts());
     shown
 }
 
@@ -220,9 +229,9 @@ mod tests {
         RunRow { resumed_from: Some(of.to_owned()), ..run }
     }
 
-    fn shown_ids(mut all: Vec<RunRow>) -> Vec<String> {
-        all.sort_by(|a, b| a.age_of_facts().cmp(&b.age_of_facts()));
-        shown(all).into_iter().map(|run| run.run_id).collect()
+    #[expect(clippy::needless_pass_by_value, reason = "a list written where it is used reads best")]
+    fn shown_ids(all: Vec<RunRow>) -> Vec<String> {
+        shown(&all, 1).into_iter().map(|run| run.run_id.clone()).collect()
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod account;
 mod action;
 mod arn;
+mod cause;
 mod fact;
 mod failure;
 mod grant;
@@ -23,6 +24,7 @@ mod usage;
 pub use account::{Account, AccountId, AccountOutcome, AccountRecord, AccountState, InvalidAccountId, OrganizationId};
 pub use action::{ApiAction, Service};
 pub use arn::{Arn, InvalidArn, KeyArn, KeyId};
+pub use cause::{cause, causes};
 pub use fact::{Fact, FactStatus};
 pub use failure::{ErrorCode, Failure};
 pub use grant::{Grant, GrantConstraints};

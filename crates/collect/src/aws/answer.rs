@@ -4,7 +4,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use kms_insights_model::{ErrorCode, Timestamp};
+use kms_insights_model::{ErrorCode, Timestamp, cause, causes};
 
 use crate::cloud::{Answer, ApiError};
 
@@ -30,7 +30,7 @@ where
         None => match status {
             Some(status) if !(200..300).contains(&status) => format!("HTTP status {status}"),
             // The SDK goes on with a paragraph about every place in which it looked.
-            _ if matches!(source(error), Some(CredentialsError::CredentialsNotLoaded(_))) => "no credentials found".to_owned(),
+            _ if matches!(cause(error), Some(CredentialsError::CredentialsNotLoaded(_))) => "no credentials found".to_owned(),
             _ => causes(error),
         },
     };
@@ -113,10 +113,10 @@ where
     E: std::error::Error + 'static,
 {
     // A session that could not be renewed. Only below this error: it may be of that type itself.
-    if let Some(error) = std::error::Error::source(error).and_then(source::<SdkError<AssumeRoleError, HttpResponse>>) {
+    if let Some(error) = std::error::Error::source(error).and_then(cause::<SdkError<AssumeRoleError, HttpResponse>>) {
         return api_error(error).code;
     }
-    match source::<CredentialsError>(error) {
+    match cause::<CredentialsError>(error) {
         Some(CredentialsError::ProviderTimedOut(_)) => return ErrorCode::Timeout,
         Some(_) => return ErrorCode::CredentialsUnavailable,
         None => {}
@@ -130,23 +130,6 @@ where
         // An answer cut off in its middle, or not of the documented form.
         _ => ErrorCode::InvalidResponse,
     }
-}
-
-/// The first error of this type among the causes.
-fn source<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
-    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
-}
-
-/// An error and what caused it, each said once, the innermost last: `dispatch failure: io error: tcp connect error: Connection refused (os error 111)`.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for error in std::iter::successors(Some(error), |error| error.source()) {
-        let words = error.to_string();
-        if !said.iter().any(|earlier| earlier.contains(&words)) {
-            said.push(words);
-        }
-    }
-    said.join(": ")
 }
 
 /// An answer whose content cannot be what the API documents.

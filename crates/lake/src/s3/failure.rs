@@ -8,6 +8,7 @@ use aws_sdk_s3::{
     operation::RequestId,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use kms_insights_model::{cause, causes};
 use object_store::{Error, path::Path};
 
 use super::store::S3Options;
@@ -139,23 +140,6 @@ fn status_in_words(status: u16) -> String {
         _ => "",
     };
     format!("HTTP status {status}{meaning}")
-}
-
-/// The first error of this type among the causes.
-fn cause<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
-    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
-}
-
-/// An error and what caused it, each said once, the innermost last: `dispatch failure: io error: tcp connect error: Connection refused (os error 111)`.
-pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for error in std::iter::successors(Some(error), |error| error.source()) {
-        let words = error.to_string();
-        if !said.iter().any(|earlier| earlier.contains(&words)) {
-            said.push(words);
-        }
-    }
-    said.join(": ")
 }
 
 /// Turns the SDK's error into the store's.

@@ -11,6 +11,7 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use kms_insights_model::causes;
 use object_store::{
     Attributes, CopyMode, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, path::Path,
@@ -18,7 +19,7 @@ use object_store::{
 use url::{Host, Url};
 
 use super::{
-    failure::{S3Failure, causes, failed, unusable},
+    failure::{S3Failure, failed, unusable},
     list,
     upload::S3Upload,
 };

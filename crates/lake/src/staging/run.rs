@@ -313,9 +313,12 @@ pub(super) fn part_path(lake: &Lake, run: &RunId, account: AccountId, name: Part
     lake.staged_run_path(run).join(account.as_str()).join(name.to_string())
 }
 
+fn encoded(info: &RunInfo) -> Result<Vec<u8>, LakeError> {
+    serde_json::to_vec_pretty(info).map_err(|source| LakeError::Encode { what: format!("run {}", info.run_id), source })
+}
+
 pub(super) async fn write_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeError> {
-    let path = info_path(lake, &info.run_id);
-    let bytes = serde_json::to_vec_pretty(info).map_err(|source| LakeError::Encode { what: format!("run {}", info.run_id), source })?;
+    let (path, bytes) = (info_path(lake, &info.run_id), encoded(info)?);
     if !lake.put_new(&path, bytes.into()).await? {
         return Err(LakeError::TakenOver { run: info.run_id.clone() });
     }
@@ -324,8 +327,7 @@ pub(super) async fn write_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeEr
 
 /// Writes the description once more, whole or not at all.
 pub(super) async fn rewrite_info(lake: &Lake, info: &RunInfo) -> Result<(), LakeError> {
-    let path = info_path(lake, &info.run_id);
-    let bytes = serde_json::to_vec_pretty(info).map_err(|source| LakeError::Encode { what: format!("run {}", info.run_id), source })?;
+    let (path, bytes) = (info_path(lake, &info.run_id), encoded(info)?);
     lake.object_store().put(&path, bytes.into()).await.map_err(LakeError::store("write", &path))?;
     lake.sync(vec![path]).await
 }

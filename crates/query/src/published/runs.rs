@@ -1,11 +1,6 @@
 //! The rows of the published runs, and which runs the views can show.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use datafusion::{
@@ -21,7 +16,7 @@ use datafusion::{
 };
 use futures::{StreamExt, TryStreamExt, lock::Mutex, stream};
 use kms_insights_lake::{
-    Lake,
+    Lake, shown,
     table::{Row, SNAPSHOT_DATE},
     tables::runs::{RunRow, TABLE},
 };
@@ -29,6 +24,9 @@ use kms_insights_model::RunId;
 
 /// So many runs' rows are read at once: each is a small file of its own.
 const CONCURRENT_READS: usize = 32;
+
+/// Views show of each organization the latest run, and compare it with the one before.
+const SHOWN_OF_EACH: usize = 2;
 
 /// The rows of the published runs, read when something first asks for them: no published run ever changes, and many queries ask for none.
 pub(crate) struct Runs {
@@ -72,7 +70,7 @@ impl Runs {
     async fn read(&self) -> Result<Rows, DataFusionError> {
         let rows = stream::iter(self.ids.clone()).map(|id| async move { self.lake.published_run(&id).await });
         let rows: Vec<RunRow> = rows.buffered(CONCURRENT_READS).try_collect().await.map_err(unreadable)?;
-        let shown = shown(&rows).into_iter().map(str::to_owned).collect();
+        let shown = shown(&rows, SHOWN_OF_EACH).into_iter().map(|run| run.run_id.clone()).collect();
 
         let batch = RunRow::batch(&rows)?;
         let dates: StringArray = self.ids.iter().map(|id| Some(id.snapshot_date())).collect();
@@ -92,25 +90,6 @@ fn schema() -> SchemaRef {
     let columns = TABLE.arrow_schema();
     let date = Arc::new(Field::new(SNAPSHOT_DATE, DataType::Utf8, false));
     Arc::new(Schema::new(columns.fields().iter().cloned().chain([date]).collect::<Vec<_>>()))
-}
-
-/// The runs that views can show: of each organization, and of the runs without one, the latest run and the one before it, as `latest_run` and
-/// `changes_since_previous` find them. Runs that another completes are none of them, and those of a selection only where there is no other.
-fn shown(runs: &[RunRow]) -> BTreeSet<&str> {
-    let completed: BTreeSet<&str> = runs.iter().filter_map(|run| run.resumed_from.as_deref()).collect();
-    let mut organizations: BTreeMap<Option<&str>, Vec<&RunRow>> = BTreeMap::new();
-    for run in runs.iter().filter(|run| !completed.contains(run.run_id.as_str())) {
-        organizations.entry(run.organization_id.as_deref()).or_default().push(run);
-    }
-    let mut shown = BTreeSet::new();
-    for mut runs in organizations.into_values() {
-        if runs.iter().any(|run| run.is_whole()) {
-            runs.retain(|run| run.is_whole());
-        }
-        runs.sort_by_key(|run| Reverse((run.started_at, run.finished_at, &run.run_id)));
-        shown.extend(runs.iter().take(2).map(|run| run.run_id.as_str()));
-    }
-    shown
 }
 
 /// The table `runs`. Its rows are a file each, which the engine would open anew for every query; they are kept instead.
@@ -149,6 +128,8 @@ impl TableProvider for RunsTable {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// A run: its id, organization, the hours at which it began and was published, the run that it completes, and whether it is of a selection.
@@ -156,7 +137,8 @@ mod tests {
 
     fn shown_of(sketches: &[Sketch]) -> Vec<String> {
         let runs: Vec<RunRow> = sketches.iter().map(row).collect();
-        shown(&runs).into_iter().map(str::to_owned).collect()
+        let ids: BTreeSet<&str> = shown(&runs, SHOWN_OF_EACH).into_iter().map(|run| run.run_id.as_str()).collect();
+        ids.into_iter().map(str::to_owned).collect()
     }
 
     fn row((id, organization, [started, finished], completes, is_selection): &Sketch) -> RunRow {
