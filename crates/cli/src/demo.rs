@@ -47,7 +47,7 @@ struct Answer {
     /// The view that has all of it.
     view: &'static str,
     columns: &'static str,
-    /// What a person wants to see first.
+    /// What a person wants to see first: a total order, or the engine would show other rows on another day.
     order: &'static str,
 }
 
@@ -56,21 +56,21 @@ const ANSWERS: &[Answer] = &[
     Answer {
         question: "Who outside the owning account can use our keys?",
         view: "external_access",
-        columns: "account_id, key_id, way_in, coalesce(principal, source) AS principal, actions, condition",
+        columns: "account_id, key_id, way_in, coalesce(principal, source) AS who, actions, condition",
         // Some of each way in, key policies, grants, and keys of which nobody could say; and each key once before any key twice.
-        order: "row_number() OVER (PARTITION BY way_in, key_arn ORDER BY source), row_number() OVER (PARTITION BY way_in ORDER BY account_id, key_id, source), way_in",
+        order: "row_number() OVER (PARTITION BY way_in, key_arn ORDER BY source, principal, actions), row_number() OVER (PARTITION BY way_in ORDER BY account_id, key_arn, source, principal, actions), way_in",
     },
     Answer {
         question: "Which keys is nobody known to use, and what do they cost?",
         view: "unused_keys",
         columns: "account_id, key_id, description, verdict, reason, monthly_cost_usd",
-        order: "row_number() OVER (PARTITION BY verdict ORDER BY monthly_cost_usd DESC, account_id, key_id), verdict",
+        order: "row_number() OVER (PARTITION BY verdict ORDER BY monthly_cost_usd DESC, account_id, key_arn), verdict",
     },
     Answer {
         question: "What does this snapshot not know?",
         view: "coverage_gaps",
         columns: "account_id, account_name, region, fact, operation, code, keys_affected",
-        order: "account_id, region, fact",
+        order: "account_id, region, fact, operation, code",
     },
 ];
 
