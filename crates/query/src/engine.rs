@@ -15,6 +15,7 @@ use datafusion::{
         runtime_env::RuntimeEnvBuilder,
     },
     logical_expr::LogicalPlan,
+    physical_optimizer::optimizer::PhysicalOptimizer,
     prelude::{SessionConfig, SessionContext},
     sql::{parser::Statement, sqlparser::ast},
 };
@@ -28,6 +29,7 @@ use crate::{
     functions,
     published::{PublishedFiles, Runs, RunsTable, STORE, SnapshotTable, published_files},
     statement,
+    union::SortsAboveUnions,
     views::{self, VIEWS},
 };
 
@@ -185,7 +187,16 @@ impl Engine {
 
         let names = Names::default();
         let relations = Arc::clone(names.relations());
-        let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_catalog_list(Arc::new(names)).with_default_features().build();
+        // Before the rules that place sorts, not after them, where `with_physical_optimizer_rule` would put it.
+        let mut rules = PhysicalOptimizer::new().rules;
+        rules.insert(0, Arc::new(SortsAboveUnions));
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_catalog_list(Arc::new(names))
+            .with_default_features()
+            .with_physical_optimizer_rules(rules)
+            .build();
         let context = SessionContext::new_with_state(state);
         for function in functions::all() {
             context.register_udf(function.as_ref().clone());

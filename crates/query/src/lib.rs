@@ -13,6 +13,7 @@ pub mod output;
 mod published;
 mod statement;
 mod text;
+mod union;
 mod views;
 
 pub use catalog::{CATALOG, DATABASE};

@@ -7,6 +7,7 @@ mod formats;
 mod functions;
 mod names;
 mod opens;
+mod orders;
 mod organizations;
 mod pitfalls;
 mod read_only;
