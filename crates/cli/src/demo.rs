@@ -136,12 +136,15 @@ async fn refuse_another_organization(lake: &Lake, id: &str) -> Result<(), Troubl
     }
 }
 
+/// As many requests may be under way at once, and as many connections be open.
+const MAX_REQUESTS: NonZeroUsize = NonZeroUsize::new(512).unwrap();
+
 /// AWS settings that lead to the sandbox and nowhere else: nothing of the environment is looked at.
 fn config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIASANDBOXMANAGEMENT", "sandbox", None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(direct_http_client())
+        .http_client(direct_http_client(MAX_REQUESTS))
         .endpoint_url(endpoint)
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -157,7 +160,7 @@ fn options() -> Options {
         customer_managed_only: false,
         last_usage: LastUsageBudget::Unlimited,
         quota_share: 1.0,
-        max_requests: const { NonZeroUsize::new(512).unwrap() },
+        max_requests: MAX_REQUESTS,
         retry: RetryPolicy::default(),
         account_deadline: None,
     }

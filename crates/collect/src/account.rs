@@ -11,7 +11,7 @@ use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use crate::{
     Event, KnownKey, LastUsageBudget, Observer, Options, Prior, PriorAccount, Sink, SinkError,
     call::{Requests, Until},
-    cloud::{Cloud, Session},
+    cloud::{Cloud, KmsReader, Session},
     last_usage::{UsageQueue, UsageReading, usage_queue},
     pages,
     plan::Way,
@@ -98,7 +98,8 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         let earlier = prior.record.as_ref().map(|record| (record.account.ou_path.clone(), record.regions.clone()));
         let opened = match self.session(&account, &way).await {
             Err(failure) => Err(failure),
-            Ok(session) => Ok(self.open(&account, &session, prior, &mut tails).await?),
+            // Boxed, as is the reading below: what waits for its turn is small.
+            Ok(session) => Ok(Box::pin(self.open(&account, &session, prior, &mut tails)).await?),
         };
         if let Ok(open) = opened.as_ref()
             && !in_one_turn
@@ -116,7 +117,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
                 for (region, failure) in empty {
                     (self.observer)(Event::RegionFinished { account: id, region, failure });
                 }
-                let keys = self.read_units(id, units).await?;
+                let keys = Box::pin(self.read_units(id, units)).await?;
                 (Fact::Observed(()), regions, region_listing, keys)
             }
         };
@@ -234,7 +235,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             let reading = RegionReading {
                 account,
                 region,
-                kms: kms.as_ref(),
+                kms: &kms.for_many_requests(),
                 requests: &self.requests,
                 keys_under_way: &self.keys_under_way,
                 options: &self.options,

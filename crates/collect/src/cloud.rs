@@ -120,12 +120,15 @@ pub trait Session: Send + Sync + 'static {
 
     /// `account:ListRegions`, those enabled for the account.
     fn regions(&self, token: Option<String>) -> impl Future<Output = Answer<Page<Region>>> + Send;
-    /// KMS in `region`; no request.
+    /// KMS in `region`, of which many may be waiting; no request.
     fn kms(&self, region: &Region) -> Self::Kms;
 }
 
 /// KMS's read operations in one account and Region. One method, one request.
 pub trait KmsReader: Send + Sync + 'static {
+    /// The same for the many requests that reading keys takes: it may hold more memory, and take less time for each of them. No request.
+    #[must_use]
+    fn for_many_requests(&self) -> Self;
     /// `kms:ListKeys`, pages of 1000.
     fn keys(&self, marker: Option<String>) -> impl Future<Output = Answer<Page<KeyId>>> + Send;
     /// `kms:ListAliases` of the whole Region, pages of 100.

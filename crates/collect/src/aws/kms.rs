@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_kms::types as sdk;
+use aws_sdk_kms::{Client, config, types as sdk};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use kms_insights_model::{
@@ -17,33 +17,50 @@ use super::{
 };
 use crate::cloud::{AliasEntry, Answer, ApiError, KmsReader, Page, PolicyName};
 
+/// Asks KMS in the Region. The futures of SDK calls are large; boxed, the many tasks that wait for their turn stay small.
+macro_rules! ask {
+    ($kms:ident.$($request:tt)+) => {{
+        let request = $kms.client.$($request)+;
+        kms_answer(match &$kms.region {
+            None => Box::pin(request.send()).await,
+            Some(region) => Box::pin(request.customize().config_override(config::Builder::new().region(region.clone())).send()).await,
+        })
+    }};
+}
+
 impl KmsReader for AwsKms {
+    fn for_many_requests(&self) -> Self {
+        match &self.region {
+            None => self.clone(),
+            Some(region) => Self { client: Client::from_conf(self.client.config().to_builder().region(region.clone()).build()), region: None },
+        }
+    }
+
     async fn keys(&self, marker: Option<String>) -> Answer<Page<KeyId>> {
-        // The futures of SDK calls are large; boxed, the many tasks that wait for their turn stay small.
-        let output = kms_answer(Box::pin(self.client.list_keys().limit(1000).set_marker(marker).send()).await)?;
+        let output = ask!(self.list_keys().limit(1000).set_marker(marker))?;
         let items = output.keys.unwrap_or_default().iter().map(|key| key_id(key.key_id())).collect::<Answer<_>>()?;
         Ok(Page { items, next: output.next_marker, truncated: output.truncated })
     }
 
     async fn aliases(&self, marker: Option<String>) -> Answer<Page<AliasEntry>> {
-        let output = kms_answer(Box::pin(self.client.list_aliases().limit(100).set_marker(marker).send()).await)?;
+        let output = ask!(self.list_aliases().limit(100).set_marker(marker))?;
         let items = output.aliases.unwrap_or_default().into_iter().map(alias).collect::<Answer<_>>()?;
         Ok(Page { items, next: output.next_marker, truncated: output.truncated })
     }
 
     async fn custom_key_stores(&self, marker: Option<String>) -> Answer<Page<CustomKeyStore>> {
-        let output = kms_answer(Box::pin(self.client.describe_custom_key_stores().set_marker(marker).send()).await)?;
+        let output = ask!(self.describe_custom_key_stores().set_marker(marker))?;
         let items = output.custom_key_stores.unwrap_or_default().into_iter().map(custom_key_store).collect();
         Ok(Page { items, next: output.next_marker, truncated: output.truncated })
     }
 
     async fn describe_key(&self, key: &KeyId) -> Answer<KeyMetadata> {
-        let output = kms_answer(Box::pin(self.client.describe_key().key_id(key.as_str()).send()).await)?;
+        let output = ask!(self.describe_key().key_id(key.as_str()))?;
         output.key_metadata.map(metadata).ok_or_else(|| invalid("kms:DescribeKey returned no metadata"))
     }
 
     async fn key_policy(&self, key: &KeyId, name: PolicyName) -> Answer<PolicyText> {
-        let output = kms_answer(Box::pin(self.client.get_key_policy().key_id(key.as_str()).policy_name(name.as_str()).send()).await)?;
+        let output = ask!(self.get_key_policy().key_id(key.as_str()).policy_name(name.as_str()))?;
         // An endpoint that ignores the name asked for would make every key look shared through RAM.
         if let Some(answered) = output.policy_name.filter(|answered| answered != name.as_str()) {
             return Err(ApiError { code: ErrorCode::NotFound, aws_code: None, message: format!("asked for the policy {}, got {answered}", name.as_str()) });
@@ -57,19 +74,19 @@ impl KmsReader for AwsKms {
     }
 
     async fn grants(&self, key: &KeyId, marker: Option<String>) -> Answer<Page<Grant>> {
-        let output = kms_answer(Box::pin(self.client.list_grants().key_id(key.as_str()).limit(100).set_marker(marker).send()).await)?;
+        let output = ask!(self.list_grants().key_id(key.as_str()).limit(100).set_marker(marker))?;
         let items = output.grants.unwrap_or_default().into_iter().map(grant).collect::<Answer<_>>()?;
         Ok(Page { items, next: output.next_marker, truncated: output.truncated })
     }
 
     async fn tags(&self, key: &KeyId, marker: Option<String>) -> Answer<Page<Tag>> {
-        let output = kms_answer(Box::pin(self.client.list_resource_tags().key_id(key.as_str()).limit(50).set_marker(marker).send()).await)?;
+        let output = ask!(self.list_resource_tags().key_id(key.as_str()).limit(50).set_marker(marker))?;
         let items = output.tags.unwrap_or_default().into_iter().map(|tag| Tag { key: tag.tag_key, value: tag.tag_value }).collect();
         Ok(Page { items, next: output.next_marker, truncated: output.truncated })
     }
 
     async fn rotation_status(&self, key: &KeyId) -> Answer<RotationStatus> {
-        let output = kms_answer(Box::pin(self.client.get_key_rotation_status().key_id(key.as_str()).send()).await)?;
+        let output = ask!(self.get_key_rotation_status().key_id(key.as_str()))?;
         Ok(RotationStatus {
             enabled: output.key_rotation_enabled,
             period_days: output.rotation_period_in_days,
@@ -79,7 +96,7 @@ impl KmsReader for AwsKms {
     }
 
     async fn rotations(&self, key: &KeyId, marker: Option<String>) -> Answer<Page<Rotation>> {
-        let output = kms_answer(Box::pin(self.client.list_key_rotations().key_id(key.as_str()).limit(1000).set_marker(marker).send()).await)?;
+        let output = ask!(self.list_key_rotations().key_id(key.as_str()).limit(1000).set_marker(marker))?;
         let items = output
             .rotations
             .unwrap_or_default()
@@ -94,7 +111,7 @@ impl KmsReader for AwsKms {
     }
 
     async fn last_usage(&self, key: &KeyId) -> Answer<LastUsage> {
-        let output = kms_answer(Box::pin(self.client.get_key_last_usage().key_id(key.as_str()).send()).await)?;
+        let output = ask!(self.get_key_last_usage().key_id(key.as_str()))?;
         // A key without recorded use has an empty object here, so its inner fields decide.
         let usage = output.key_last_usage;
         let usage = usage.as_ref();

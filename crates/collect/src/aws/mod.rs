@@ -6,10 +6,14 @@ mod kms;
 mod organization;
 mod session;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig};
-use aws_smithy_http_client::{Builder, Connector, proxy::ProxyConfig, tls};
+use aws_smithy_http_client::{
+    pool::{self, ConnectionPool},
+    proxy::ProxyConfig,
+    tls,
+};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use kms_insights_model::ApiAction;
@@ -29,44 +33,48 @@ pub struct MemberRole {
     pub session_seconds: i32,
 }
 
-/// The HTTP client of every SDK client: one pool of connections, HTTP and HTTPS proxies from the environment as other AWS tools take them.
-pub fn http_client() -> SharedHttpClient {
-    http_client_through(ProxyConfig::from_env())
+/// The HTTP client of every SDK client: one pool of at most so many connections to each host, HTTP and HTTPS proxies from the environment as other AWS tools take them.
+pub fn http_client(connections: NonZeroUsize) -> SharedHttpClient {
+    http_client_through(ProxyConfig::from_env(), connections)
 }
 
 /// An HTTP client that knows of no proxy, for an endpoint on this machine.
-pub fn direct_http_client() -> SharedHttpClient {
-    http_client_through(ProxyConfig::disabled())
+pub fn direct_http_client(connections: NonZeroUsize) -> SharedHttpClient {
+    http_client_through(ProxyConfig::disabled(), connections)
 }
 
-fn http_client_through(proxy: ProxyConfig) -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder().proxy_config(proxy.clone());
-        if let Some(settings) = settings {
-            connector = connector.connector_settings(settings.clone());
-        }
-        if let Some(sleep) = components.and_then(aws_smithy_runtime_api::client::runtime_components::RuntimeComponents::sleep_impl) {
-            connector = connector.sleep_impl(sleep);
-        }
-        connector.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc)).build()
-    })
+/// Each connection holds some 40 KiB, and a pool without a bound opens one whenever none is idle, though one may be a moment later: more than requests are ever under way.
+#[expect(clippy::expect_used, reason = "see the comments")]
+fn http_client_through(proxy: ProxyConfig, connections: NonZeroUsize) -> SharedHttpClient {
+    let pool = ConnectionPool::builder()
+        .proxy_config(proxy)
+        .max_connections_per_host(connections.get())
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_https()
+        // It fails for a bound of none, for partitions, of which this pool has none, and without an asynchronous runtime to sleep with, which is a feature of the crate.
+        .expect("a pool with a bound");
+    // It fails for a partition that the pool does not have; this pool has the one without a name.
+    SharedHttpClient::new(pool::Client::new(&pool).expect("a pool without partitions"))
 }
 
 /// The AWS configuration the AWS way: profile, environment, `AWS_ENDPOINT_URL`, SSO, instance and container roles. The SDK's own retries are off: each attempt has
-/// to wait for its place in the quota. So is its watch over the pace of an answer's bytes: each attempt has a deadline.
-pub async fn load_config(attempt_timeout: std::time::Duration) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder().connect_timeout(std::time::Duration::from_secs(5).min(attempt_timeout)).build();
+/// to wait for its place in the quota. So is its watch over the pace of an answer's bytes: each attempt has a deadline. `max_requests` may be under way at once.
+pub async fn load_config(attempt_timeout: Duration, max_requests: NonZeroUsize) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(5).min(attempt_timeout)).build();
     let whole_answers = StalledStreamProtectionConfig::disabled();
-    load(from_environment().retry_config(RetryConfig::disabled()).timeout_config(timeouts).stalled_stream_protection(whole_answers)).await
+    load(from_environment(max_requests).retry_config(RetryConfig::disabled()).timeout_config(timeouts).stalled_stream_protection(whole_answers)).await
 }
+
+/// As many connections to a lake on S3; a query opens that many files at once on large machines.
+const STORAGE_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// The same for a lake on S3, where nobody counts requests: the SDK retries by itself.
 pub async fn load_storage_config() -> SdkConfig {
-    load(from_environment().retry_config(RetryConfig::standard().with_max_attempts(6))).await
+    load(from_environment(STORAGE_CONNECTIONS).retry_config(RetryConfig::standard().with_max_attempts(6))).await
 }
 
-fn from_environment() -> ConfigLoader {
-    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client())
+fn from_environment(connections: NonZeroUsize) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http_client(connections))
 }
 
 /// Organizations and STS need some Region to sign for; where none is configured, it is the commercial partition's first.

@@ -93,7 +93,7 @@ impl Cloud for AwsCloud {
     }
 
     fn own_session(&self) -> AwsSession {
-        AwsSession::new(self.config.clone())
+        AwsSession::new(&self.config)
     }
 
     async fn assume_role(&self, account: AccountId) -> Answer<AwsSession> {
@@ -106,7 +106,7 @@ impl Cloud for AwsCloud {
             // A cache of its own: the sessions of all Regions of the account share one set of credentials, and no other account's.
             .identity_cache(IdentityCache::lazy().buffer_time(RENEWED_BEFORE).load_timeout(RENEWAL_TIMEOUT).build())
             .build();
-        Ok(AwsSession::new(config))
+        Ok(AwsSession::new(&config))
     }
 }
 
