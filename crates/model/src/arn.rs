@@ -1,15 +1,15 @@
 //! ARNs, and the ARNs of KMS keys above all.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
-use crate::{AccountId, Partition, Region, open_enum::serde_as_text};
+use crate::{AccountId, KeyId, Partition, Region, open_enum::serde_as_text};
 
 /// A text that is not the ARN it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not {1}")]
 pub struct InvalidArn(String, &'static str);
 
-fn invalid(text: &str, wanted: &'static str) -> InvalidArn {
+pub(crate) fn invalid(text: &str, wanted: &'static str) -> InvalidArn {
     InvalidArn(text.chars().take(200).collect(), wanted)
 }
 
@@ -45,40 +45,6 @@ impl<'a> Arn<'a> {
         })
     }
 }
-
-/// The id of a key within its account and Region: a UUID, or `mrk-` and 32 hexadecimal digits for a multi-Region key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(Arc<str>);
-
-impl KeyId {
-    /// The id's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether this is the id of a multi-Region key.
-    pub fn is_multi_region(&self) -> bool {
-        self.0.starts_with("mrk-")
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl FromStr for KeyId {
-    type Err = InvalidArn;
-
-    /// Admits what KMS may use as an id (letters, digits, hyphens; 256 at most), not only today's two forms.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let sound = !text.is_empty() && text.len() <= 256 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if sound { Ok(Self(Arc::from(text))) } else { Err(invalid(text, "the id of a KMS key")) }
-    }
-}
-
-serde_as_text!(KeyId);
 
 /// The ARN of a KMS key: `arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

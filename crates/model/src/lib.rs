@@ -13,6 +13,7 @@ mod fact;
 mod failure;
 mod grant;
 mod key;
+mod key_id;
 mod open_enum;
 mod policy_text;
 mod record;
@@ -23,7 +24,7 @@ mod usage;
 
 pub use account::{Account, AccountId, AccountOutcome, AccountRecord, AccountState, InvalidAccountId, OrganizationId};
 pub use action::{ApiAction, Service};
-pub use arn::{Arn, InvalidArn, KeyArn, KeyId};
+pub use arn::{Arn, InvalidArn, KeyArn};
 pub use cause::{cause, causes};
 pub use fact::{Fact, FactStatus};
 pub use failure::{ErrorCode, Failure};
@@ -32,6 +33,7 @@ pub use key::{
     Alias, CustomKeyStore, CustomKeyStoreType, ExpirationModel, KeyManager, KeyMetadata, KeySpec, KeyState, KeyUsageType, MultiRegion, MultiRegionKeyType,
     MultiRegionReplica, Origin, Tag,
 };
+pub use key_id::KeyId;
 pub use policy_text::{MAX_POLICY_BYTES, PolicyText};
 pub use record::{FactName, KeyFacts, KeyUsage, StagedRecord, UnitRecord};
 pub use region::{InvalidRegion, Partition, Region};

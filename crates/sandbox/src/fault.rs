@@ -148,7 +148,7 @@ impl Fault {
     pub(crate) fn matches(&self, target: &Target<'_>) -> bool {
         self.account.is_none_or(|account| account == target.account)
             && self.region.as_ref().is_none_or(|region| region.as_str() == target.region)
-            && self.key.as_ref().is_none_or(|key| Some(key.as_str()) == target.key)
+            && self.key.as_ref().is_none_or(|key| target.key.is_some_and(|asked| key.to_string() == asked))
             && self.object.as_ref().is_none_or(|part| target.object.is_some_and(|object| object.contains(part.as_str())))
             && self.service.as_ref().is_none_or(|service| service == target.service)
             && self.operation.as_ref().is_none_or(|operation| operation == target.operation)

@@ -239,12 +239,12 @@ impl Organization {
         } else {
             u32::try_from(unplace(u64::from_str_radix(id.get(24..)?, 16).ok()?, unit.id_offset)).ok()?
         };
-        (index < unit.keys).then(|| Key::new(self, account, at, index)).filter(|key| key.id() == id)
+        (index < unit.keys).then(|| Key::new(self, account, at, index)).filter(|key| key.id().to_string() == id)
     }
 
     /// The key with an ARN.
     pub fn find_key_by_arn(&self, arn: &KeyArn) -> Option<Key<'_>> {
-        self.find_key(self.account(arn.account())?, arn.region(), arn.key_id().as_str())
+        self.find_key(self.account(arn.account())?, arn.region(), &arn.key_id().to_string())
     }
 
     /// Dice for what belongs to the whole organization.

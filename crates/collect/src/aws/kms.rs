@@ -55,12 +55,12 @@ impl KmsReader for AwsKms {
     }
 
     async fn describe_key(&self, key: &KeyId) -> Answer<KeyMetadata> {
-        let output = ask!(self.describe_key().key_id(key.as_str()))?;
+        let output = ask!(self.describe_key().key_id(key.to_string()))?;
         output.key_metadata.map(metadata).ok_or_else(|| invalid("kms:DescribeKey returned no metadata"))
     }
 
     async fn key_policy(&self, key: &KeyId, name: PolicyName) -> Answer<PolicyText> {
-        let output = ask!(self.get_key_policy().key_id(key.as_str()).policy_name(name.as_str()))?;
+        let output = ask!(self.get_key_policy().key_id(key.to_string()).policy_name(name.as_str()))?;
         // An endpoint that ignores the name asked for would make every key look shared through RAM.
         if let Some(answered) = output.policy_name.filter(|answered| answered != name.as_str()) {
             return Err(ApiError { code: ErrorCode::NotFound, aws_code: None, message: format!("asked for the policy {}, got {answered}", name.as_str()) });
@@ -74,19 +74,19 @@ impl KmsReader for AwsKms {
     }
 
     async fn grants(&self, key: &KeyId, marker: Option<String>) -> Answer<Page<Grant>> {
-        let output = ask!(self.list_grants().key_id(key.as_str()).limit(100).set_marker(marker))?;
+        let output = ask!(self.list_grants().key_id(key.to_string()).limit(100).set_marker(marker))?;
         let items = output.grants.unwrap_or_default().into_iter().map(grant).collect::<Answer<_>>()?;
         Ok(Page { items, next: output.next_marker, truncated: output.truncated })
     }
 
     async fn tags(&self, key: &KeyId, marker: Option<String>) -> Answer<Page<Tag>> {
-        let output = ask!(self.list_resource_tags().key_id(key.as_str()).limit(50).set_marker(marker))?;
+        let output = ask!(self.list_resource_tags().key_id(key.to_string()).limit(50).set_marker(marker))?;
         let items = output.tags.unwrap_or_default().into_iter().map(|tag| Tag { key: tag.tag_key, value: tag.tag_value }).collect();
         Ok(Page { items, next: output.next_marker, truncated: output.truncated })
     }
 
     async fn rotation_status(&self, key: &KeyId) -> Answer<RotationStatus> {
-        let output = ask!(self.get_key_rotation_status().key_id(key.as_str()))?;
+        let output = ask!(self.get_key_rotation_status().key_id(key.to_string()))?;
         Ok(RotationStatus {
             enabled: output.key_rotation_enabled,
             period_days: output.rotation_period_in_days,
@@ -96,7 +96,7 @@ impl KmsReader for AwsKms {
     }
 
     async fn rotations(&self, key: &KeyId, marker: Option<String>) -> Answer<Page<Rotation>> {
-        let output = ask!(self.list_key_rotations().key_id(key.as_str()).limit(1000).set_marker(marker))?;
+        let output = ask!(self.list_key_rotations().key_id(key.to_string()).limit(1000).set_marker(marker))?;
         let items = output
             .rotations
             .unwrap_or_default()
@@ -111,7 +111,7 @@ impl KmsReader for AwsKms {
     }
 
     async fn last_usage(&self, key: &KeyId) -> Answer<LastUsage> {
-        let output = ask!(self.get_key_last_usage().key_id(key.as_str()))?;
+        let output = ask!(self.get_key_last_usage().key_id(key.to_string()))?;
         // A key without recorded use has an empty object here, so its inner fields decide.
         let usage = output.key_last_usage;
         let usage = usage.as_ref();

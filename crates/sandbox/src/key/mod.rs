@@ -119,8 +119,8 @@ impl<'a> Key<'a> {
     }
 
     /// The key's id.
-    pub fn id(&self) -> &str {
-        self.id.as_str()
+    pub const fn id(&self) -> &KeyId {
+        &self.id
     }
 
     /// The key's ARN.

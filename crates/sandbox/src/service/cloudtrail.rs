@@ -68,7 +68,7 @@ struct Event {
 impl Event {
     fn creation(key: &Key<'_>) -> Self {
         let arn = key.arn();
-        let mut dice = Dice::new(u64::from_str_radix(&key.id().replace(['-', 'm', 'r', 'k'], "")[..16], 16).unwrap_or(0));
+        let mut dice = Dice::new(u64::from_str_radix(&key.id().to_string().replace(['-', 'm', 'r', 'k'], "")[..16], 16).unwrap_or(0));
         let at = key.metadata().created_at.unwrap_or_default();
         let (id, user) = (dice.uuid(), dice.pick(&["platform-deploy", "alice", "terraform"]));
         let record = json!({
