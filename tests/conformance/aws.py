@@ -15,7 +15,7 @@ _CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_tim
 
 
 @cache
-def client(service: str, endpoint: str, region: str = "us-east-1", credentials: Credentials = ANYBODY) -> Any:
+def client(service: str, endpoint: str, region: str = "us-east-1", credentials: Credentials = ANYBODY, verify: str | None = None) -> Any:
     """A client; the same arguments give the same client, because making one costs more than a request."""
     return boto3.client(
         service,
@@ -25,6 +25,7 @@ def client(service: str, endpoint: str, region: str = "us-east-1", credentials: 
         aws_secret_access_key=credentials.secret_key,
         aws_session_token=credentials.session_token,
         config=_CONFIG,
+        verify=verify,
     )
 
 

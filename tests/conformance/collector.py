@@ -64,13 +64,14 @@ class Program:
         credentials: Credentials | None = ANYBODY,
         region: str = "us-east-1",
         timeout: float = 600,
+        authority: Path | None = None,
         stdout: IO[str] | int = subprocess.PIPE,
     ) -> Finished:
-        """Runs one command to its end. Nothing of the caller's own AWS configuration reaches it."""
+        """Runs one command to its end. Nothing of the caller's own AWS configuration reaches it. `authority` vouches for the endpoint's certificate."""
         started = time.monotonic()
         done = subprocess.run(
             [str(self.path), *arguments],
-            env=_environment(endpoint, credentials, region),
+            env=_environment(endpoint, credentials, region) | ({"SSL_CERT_FILE": str(authority)} if authority else {}),
             # Where nobody keeps a kms-insights.toml.
             cwd=self.path.parent,
             stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -39,6 +40,17 @@ def moto(log_folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def moto_over_tls(log_folder: Path, certificate: Path, key: Path, authority: Path) -> Iterator[str]:
+    """The moto server behind TLS."""
+
+    def command(port: int) -> tuple[list[str], dict[str, str]]:
+        return [sys.executable, "-c", MOTO, "-H", "127.0.0.1", "-p", str(port), "-c", str(certificate), "-k", str(key)], {}
+
+    with running("moto-tls", command, log_folder, ssl.create_default_context(cafile=str(authority))) as endpoint:
+        yield endpoint
+
+
+@contextlib.contextmanager
 def ministack(log_folder: Path) -> Iterator[str]:
     """The ministack server; yields its endpoint. Unless told otherwise it listens on every address, which BIND_HOST prevents."""
 
@@ -62,8 +74,8 @@ def _script(name: str) -> str:
 
 
 @contextlib.contextmanager
-def running(name: str, command, log_folder: Path) -> Iterator[str]:  # noqa: ANN001 - port -> (arguments, environment)
-    process, endpoint = _start(name, command, log_folder)
+def running(name: str, command, log_folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[str]:  # noqa: ANN001 - port -> (arguments, environment)
+    process, endpoint = _start(name, command, log_folder, tls)
     try:
         yield endpoint
     finally:
@@ -75,24 +87,24 @@ def running(name: str, command, log_folder: Path) -> Iterator[str]:  # noqa: ANN
             process.wait()
 
 
-def _start(name: str, command, log_folder: Path) -> tuple[subprocess.Popen, str]:  # noqa: ANN001
+def _start(name: str, command, log_folder: Path, tls: ssl.SSLContext | None) -> tuple[subprocess.Popen, str]:  # noqa: ANN001
     for attempt in range(START_ATTEMPTS):
         port = free_port()
         arguments, extra = command(port)
         log = log_folder / f"{name}-{attempt}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(arguments, env={**os.environ, **extra}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-        endpoint = f"http://127.0.0.1:{port}"
-        if _answers(endpoint, process):
+        endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        if _answers(endpoint, process, tls):
             return process, endpoint
         process.kill()
         process.wait()
     raise ServerDidNotStart(f"{name} did not start in {START_ATTEMPTS} attempts; its log ends:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _answers(endpoint: str, process: subprocess.Popen) -> bool:
+def _answers(endpoint: str, process: subprocess.Popen, tls: ssl.SSLContext | None) -> bool:
     """Whether anything at all is answered over HTTP before the deadline, while the process lives."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
