@@ -205,7 +205,7 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
         }
     };
     let role = arguments.role(&settings, resume.as_ref())?;
-    let config = aws::load_config(options.retry.attempt_timeout, options.max_requests).await;
+    let config = aws::load_config(options.retry.attempt_timeout, options.max_connections()).await;
     let json = arguments.format == SummaryFormat::Json;
     let observer = Style::fitting(json, arguments.quiet).observer();
     let stop = Stop::default();

@@ -104,12 +104,13 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     say(format_args!("A simulated organization answers at {}, with AWS's quotas; the collector is the real one.", sandbox.endpoint()));
 
     let role = MemberRole { name: DEFAULT_ROLE.to_owned(), external_id: None, session_name: "kms-insights-demo".to_owned(), session_seconds: 3600 };
-    let cloud = Arc::new(AwsCloud::new(config(&sandbox.endpoint()), role, &tables::required_actions()));
+    let options = options();
+    let cloud = Arc::new(AwsCloud::new(config(&sandbox.endpoint(), options.max_connections()), role, &tables::required_actions()));
     let json = arguments.format == SummaryFormat::Json;
     let observer = Style::fitting(json, arguments.quiet).observer();
     let stop = Stop::default();
     stop_on_signal(stop.clone(), Arc::clone(&observer));
-    let job = Job { options: options(), remembered: None, resume: None };
+    let job = Job { options, remembered: None, resume: None };
     let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
     sandbox.shutdown().await;
     let place = match kept {
@@ -136,15 +137,12 @@ async fn refuse_another_organization(lake: &Lake, id: &str) -> Result<(), Troubl
     }
 }
 
-/// As many requests may be under way at once, and as many connections be open.
-const MAX_REQUESTS: NonZeroUsize = NonZeroUsize::new(512).unwrap();
-
 /// AWS settings that lead to the sandbox and nowhere else: nothing of the environment is looked at.
-fn config(endpoint: &str) -> SdkConfig {
+fn config(endpoint: &str, connections: NonZeroUsize) -> SdkConfig {
     let credentials = Credentials::new("AKIASANDBOXMANAGEMENT", "sandbox", None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(direct_http_client(MAX_REQUESTS))
+        .http_client(direct_http_client(connections))
         .endpoint_url(endpoint)
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -160,7 +158,7 @@ fn options() -> Options {
         customer_managed_only: false,
         last_usage: LastUsageBudget::Unlimited,
         quota_share: 1.0,
-        max_requests: MAX_REQUESTS,
+        max_requests: const { NonZeroUsize::new(512).unwrap() },
         retry: RetryPolicy::default(),
         account_deadline: None,
     }

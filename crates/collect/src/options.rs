@@ -37,3 +37,15 @@ pub struct Options {
     /// How long the opening of an account and then its reading may each take, last usage and the wait for its turn apart.
     pub account_deadline: Option<Duration>,
 }
+
+impl Options {
+    /// How many requests for last usages may be under way: at five a second for each account and Region they are slow in any case, and must hold back nothing.
+    pub(crate) fn max_usage_requests(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN.saturating_add(self.max_requests.get() / 2)
+    }
+
+    /// How many requests may be under way in all, and so how many connections to one host can be of use.
+    pub fn max_connections(&self) -> NonZeroUsize {
+        self.max_requests.saturating_add(self.max_usage_requests().get())
+    }
+}

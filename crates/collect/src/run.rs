@@ -1,11 +1,8 @@
 //! A whole run: the plan, then its accounts, a given number at a time.
 
-use std::{
-    num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use futures::FutureExt;
@@ -26,11 +23,6 @@ use crate::{
 /// Accounts that may be open at once, most of them waiting for their turn to be read: enough that the largest of most organizations begin first, and few enough that
 /// memory does not grow with the organization.
 const ACCOUNTS_OPEN: usize = 512;
-
-/// As many requests for last usages may be under way, beside all others: at five a second for each account and Region they are slow in any case, and must hold back nothing.
-const fn usage_requests(max_requests: NonZeroUsize) -> NonZeroUsize {
-    NonZeroUsize::MIN.saturating_add(max_requests.get() / 2)
-}
 
 /// How a run ended that could store all it read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +68,7 @@ where
 {
     let options = Arc::new(options);
     let requests = Requests::new(options.retry, options.max_requests, stop.clone());
-    let usage_requests = requests.beside(usage_requests(options.max_requests));
+    let usage_requests = requests.beside(options.max_usage_requests());
     let buckets = Arc::new(OrganizationBuckets::new(options.quota_share));
     let tree = {
         let (cloud, requests, buckets) = (Arc::clone(&cloud), requests.clone(), Arc::clone(&buckets));

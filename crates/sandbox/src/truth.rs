@@ -269,7 +269,8 @@ impl Truth {
         let listing = matches!(action, ApiAction::KmsListGrants | ApiAction::KmsListResourceTags | ApiAction::KmsListKeyRotations);
         let code = self.refusal(account, region.as_str(), action, Some(&key.id().to_string()));
         let code = code.or_else(|| key.denial(action.name()).map(|_| ErrorCode::AccessDenied));
-        let code = code.or_else(|| if listing && fact.observed().is_some() { self.endless(account, region, action, Some(&key.id().to_string())) } else { None });
+        let code =
+            code.or_else(|| if listing && fact.observed().is_some() { self.endless(account, region, action, Some(&key.id().to_string())) } else { None });
         if let Some(code) = code {
             *fact = Fact::lacking(failure(action, code));
         }

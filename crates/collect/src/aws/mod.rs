@@ -58,11 +58,11 @@ fn http_client_through(proxy: ProxyConfig, connections: NonZeroUsize) -> SharedH
 }
 
 /// The AWS configuration the AWS way: profile, environment, `AWS_ENDPOINT_URL`, SSO, instance and container roles. The SDK's own retries are off: each attempt has
-/// to wait for its place in the quota. So is its watch over the pace of an answer's bytes: each attempt has a deadline. `max_requests` may be under way at once.
-pub async fn load_config(attempt_timeout: Duration, max_requests: NonZeroUsize) -> SdkConfig {
+/// to wait for its place in the quota. So is its watch over the pace of an answer's bytes: each attempt has a deadline. See [`crate::Options::max_connections`].
+pub async fn load_config(attempt_timeout: Duration, connections: NonZeroUsize) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(5).min(attempt_timeout)).build();
     let whole_answers = StalledStreamProtectionConfig::disabled();
-    load(from_environment(max_requests).retry_config(RetryConfig::disabled()).timeout_config(timeouts).stalled_stream_protection(whole_answers)).await
+    load(from_environment(connections).retry_config(RetryConfig::disabled()).timeout_config(timeouts).stalled_stream_protection(whole_answers)).await
 }
 
 /// As many connections to a lake on S3; a query opens that many files at once on large machines.
