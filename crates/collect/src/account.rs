@@ -12,7 +12,7 @@ use crate::{
     Event, KnownKey, LastUsageBudget, Observer, Options, Prior, PriorAccount, Sink, SinkError,
     call::{Requests, Until},
     cloud::{Cloud, KmsReader, Session},
-    last_usage::{UsageQueue, UsageReading, usage_queue},
+    last_usage::{QueuedKeys, UsageQueue, UsageReading, usage_queue},
     pages,
     plan::Way,
     quota::Bucket,
@@ -96,9 +96,9 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         // What is kept of an earlier attempt is kept for as few accounts at once as can be.
         let in_one_turn = !prior.keys.is_empty();
         let earlier = prior.record.as_ref().map(|record| (record.account.ou_path.clone(), record.regions.clone()));
-        let opened = match self.session(&account, &way).await {
+        // Boxed, as is the reading below: what waits for its turn is small.
+        let opened = match Box::pin(self.session(&account, &way)).await {
             Err(failure) => Err(failure),
-            // Boxed, as is the reading below: what waits for its turn is small.
             Ok(session) => Ok(Box::pin(self.open(&account, &session, prior, &mut tails)).await?),
         };
         if let Ok(open) = opened.as_ref()
@@ -170,7 +170,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
                 self.sink.record(StagedRecord::Unit(Box::new(listing.unit_without_keys(account.id, region.clone())))).await?;
                 continue;
             }
-            let (usage, queued) = usage_queue(Arc::clone(&self.usages_waiting));
+            let (usage, queued) = self.usages(&listing, &known);
             let tail = UsageReading {
                 account: account.id,
                 region: region.clone(),
@@ -184,7 +184,6 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
                 prior: usages,
             };
             tails.spawn(tail.read(queued));
-            let usage = self.usage_after(usage, &listing, &known);
             units.push(OpenUnit { region: region.clone(), kms, usage, known, record, listing });
         }
         Ok(Open { regions, region_listing, units, empty })
@@ -192,14 +191,13 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
 
     /// Where nothing is to be gained by waiting until the keys are read, their last usages begin now: at five a second they are what a run waits for. Under a budget the
     /// customer managed keys are to go first, and which these are is not known before.
-    fn usage_after(&self, usage: UsageQueue, listing: &Listing, known: &HashMap<KeyId, KnownKey>) -> Option<UsageQueue> {
+    fn usages(&self, listing: &Listing, known: &HashMap<KeyId, KnownKey>) -> (Option<UsageQueue>, QueuedKeys) {
         if self.options.last_usage != LastUsageBudget::Unlimited || self.options.customer_managed_only {
-            return Some(usage);
+            let (usage, queued) = usage_queue(Arc::clone(&self.usages_waiting));
+            return (Some(usage), queued);
         }
-        for key in known.keys().chain(listing.keys.iter().filter(|key| !known.contains_key(key))) {
-            usage.push(key.clone(), false);
-        }
-        None
+        let keys = known.keys().chain(listing.keys.iter().filter(|key| !known.contains_key(key))).cloned().collect();
+        (None, QueuedKeys::listed(keys, &self.usages_waiting))
     }
 
     /// The Regions to read, and why they are not the account's own list where they are not.

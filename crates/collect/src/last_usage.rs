@@ -30,18 +30,25 @@ pub(crate) struct UsageQueue {
     waiting: Arc<AtomicU64>,
 }
 
-/// The other end of a [`UsageQueue`].
+/// The keys of one Region whose last usage is to be read.
 #[derive(Debug)]
-pub(crate) struct QueuedKeys {
-    customer_managed: UnboundedReceiver<KeyId>,
-    others: UnboundedReceiver<KeyId>,
+pub(crate) enum QueuedKeys {
+    /// All of them, known from the start. They wait in every Region of every account, and a queue for them would take more memory than they.
+    Listed(std::vec::IntoIter<KeyId>),
+    /// The other end of a [`UsageQueue`].
+    Found {
+        /// Those that customers manage.
+        customer_managed: UnboundedReceiver<KeyId>,
+        /// Those that AWS manages, and those of which nobody knows.
+        others: UnboundedReceiver<KeyId>,
+    },
 }
 
 /// A queue; `waiting` counts the keys of the whole run whose last usage is still to come.
 pub(crate) fn usage_queue(waiting: Arc<AtomicU64>) -> (UsageQueue, QueuedKeys) {
     let (customer_managed, customer_managed_out) = unbounded_channel();
     let (others, others_out) = unbounded_channel();
-    (UsageQueue { customer_managed, others, waiting }, QueuedKeys { customer_managed: customer_managed_out, others: others_out })
+    (UsageQueue { customer_managed, others, waiting }, QueuedKeys::Found { customer_managed: customer_managed_out, others: others_out })
 }
 
 impl UsageQueue {
@@ -55,12 +62,21 @@ impl UsageQueue {
 }
 
 impl QueuedKeys {
+    /// Keys that are all known; `waiting` as in [`usage_queue`].
+    pub(crate) fn listed(keys: Vec<KeyId>, waiting: &AtomicU64) -> Self {
+        waiting.fetch_add(keys.len() as u64, Ordering::Relaxed);
+        Self::Listed(keys.into_iter())
+    }
+
     async fn next(&mut self) -> Option<KeyId> {
-        tokio::select! {
-            biased;
-            Some(key) = self.customer_managed.recv() => Some(key),
-            Some(key) = self.others.recv() => Some(key),
-            else => None,
+        match self {
+            Self::Listed(keys) => keys.next(),
+            Self::Found { customer_managed, others } => tokio::select! {
+                biased;
+                Some(key) = customer_managed.recv() => Some(key),
+                Some(key) = others.recv() => Some(key),
+                else => None,
+            },
         }
     }
 }

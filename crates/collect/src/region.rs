@@ -112,6 +112,8 @@ async fn list_keys(kms: &impl KmsReader, requests: &Requests, share: f64, until:
         listing.keys.extend(keys.into_iter().filter(|key| seen.insert(key.clone())));
         listing.failure = failure;
     }
+    // It waits for the account's turn, and so do the custom key stores.
+    listing.keys.shrink_to_fit();
     listing
 }
 
@@ -120,7 +122,11 @@ async fn custom_key_stores(kms: &impl KmsReader, requests: &Requests, share: f64
         return known.clone();
     }
     let bucket = Bucket::new(ApiAction::KmsDescribeCustomKeyStores, share);
-    pages::all(requests, &bucket, until, |marker| kms.custom_key_stores(marker)).await.into()
+    let mut stores = pages::all(requests, &bucket, until, |marker| kms.custom_key_stores(marker)).await;
+    if let Ok(stores) = &mut stores {
+        stores.shrink_to_fit();
+    }
+    stores.into()
 }
 
 /// Aliases by the key they point at, or why the listing did not come to its end.
