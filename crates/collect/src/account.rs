@@ -6,7 +6,11 @@ use std::{
 };
 
 use kms_insights_model::{Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, Failure, KeyId, Partition, Region, StagedRecord, UnitRecord};
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::JoinSet,
+    time::Instant,
+};
 
 use crate::{
     Event, KnownKey, LastUsageBudget, Observer, Options, Prior, PriorAccount, Sink, SinkError,
@@ -64,6 +68,15 @@ struct OpenUnit<K> {
     listing: Listing,
 }
 
+/// Places that an account takes among the open ones before it is known how many keys it has: those of one with some hundred keys.
+pub(crate) const PLACES_TO_OPEN: u32 = 4;
+
+/// Places that an open account of so many listed keys takes: each key's id waits in memory, twice where its last usage does.
+pub(crate) fn places(keys: usize) -> u32 {
+    const KEYS_FOR_A_PLACE: usize = 128;
+    u32::try_from(1 + keys / KEYS_FOR_A_PLACE).unwrap_or(u32::MAX)
+}
+
 /// What was learned now, or, where it could not be, an earlier attempt's word.
 pub(crate) fn known_before<T>(now: Fact<T>, earlier: Option<Fact<T>>) -> Fact<T> {
     match earlier {
@@ -85,7 +98,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         let id = account.id;
         let mut tails = Tails::new();
         // The semaphore is never closed.
-        let open = self.may_be_open.acquire().await;
+        let mut open = self.may_be_open.acquire_many(PLACES_TO_OPEN).await.ok();
         let mut turn = self.turns.next(Purpose::Open, place).await;
         let prior = prior.account(id).await?;
         if prior.is_complete() {
@@ -101,10 +114,12 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             Err(failure) => Err(failure),
             Ok(session) => Ok(Box::pin(self.open(&account, &session, prior, &mut tails)).await?),
         };
-        if let Ok(open) = opened.as_ref()
+        if let Ok(opened) = opened.as_ref()
             && !in_one_turn
         {
-            let largest = open.units.iter().map(|unit| unit.listing.keys.len()).max().unwrap_or_default();
+            let sizes = opened.units.iter().map(|unit| unit.listing.keys.len());
+            let (largest, keys) = (sizes.clone().max().unwrap_or_default(), sizes.sum());
+            self.take_places(&mut open, places(keys));
             drop(turn);
             turn = self.turns.next(Purpose::Read(largest), place).await;
         }
@@ -129,6 +144,18 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         let record = AccountRecord { account, skipped: None, access, regions, region_listing };
         self.sink.record(StagedRecord::Account(Box::new(record))).await?;
         Ok(tails)
+    }
+
+    /// Gives back the places that the account needs no more, or takes more of those that are free now: to wait for them would hold up those that hold some.
+    fn take_places<'a>(&'a self, open: &mut Option<SemaphorePermit<'a>>, needed: u32) {
+        if let Some(open) = open {
+            let spare = PLACES_TO_OPEN.saturating_sub(needed) as usize;
+            drop(open.split(spare));
+            let free = u32::try_from(self.may_be_open.available_permits()).unwrap_or(u32::MAX);
+            if let Ok(more) = self.may_be_open.try_acquire_many(needed.saturating_sub(PLACES_TO_OPEN).min(free)) {
+                open.merge(more);
+            }
+        }
     }
 
     fn until(&self) -> Until {

@@ -11,7 +11,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     Event, Observer, Options, Prior, Sink, SinkError, Stop,
-    account::{AccountReading, Tails, known_before},
+    account::{self, AccountReading, Tails, known_before},
     call::Requests,
     cloud::Cloud,
     plan::{self, OrganizationBuckets, Plan, PlanError, PlannedAccount, Tree},
@@ -20,8 +20,8 @@ use crate::{
     turn::Turns,
 };
 
-/// Accounts that may be open at once, most of them waiting for their turn to be read: enough that the largest of most organizations begin first, and few enough that
-/// memory does not grow with the organization.
+/// Accounts without keys that may be open at once, most of them waiting for their turn to be read; those with keys count for several ([`account::places`]). Enough that the largest of
+/// most organizations begin first, and few enough that memory does not grow with the organization.
 const ACCOUNTS_OPEN: usize = 512;
 
 /// How a run ended that could store all it read.
@@ -97,7 +97,7 @@ where
         observer: Arc::clone(&observer),
         partition,
         turns: Turns::new(options.concurrency),
-        may_be_open: Semaphore::new(ACCOUNTS_OPEN.max(options.concurrency.get())),
+        may_be_open: Semaphore::new(ACCOUNTS_OPEN.max(options.concurrency.get().saturating_mul(account::PLACES_TO_OPEN as usize)).min(Semaphore::MAX_PERMITS)),
         keys_under_way: Arc::new(Semaphore::new(region::KEYS_UNDER_WAY)),
         assume_role: Bucket::new(ApiAction::StsAssumeRole, options.quota_share),
         usages_waiting: Arc::clone(&usages_waiting),
