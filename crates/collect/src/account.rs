@@ -6,11 +6,7 @@ use std::{
 };
 
 use kms_insights_model::{Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, Failure, KeyId, Partition, Region, StagedRecord, UnitRecord};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use crate::{
     Event, KnownKey, LastUsageBudget, Observer, Options, Prior, PriorAccount, Sink, SinkError,
@@ -68,13 +64,13 @@ struct OpenUnit<K> {
     listing: Listing,
 }
 
-/// Places that an account takes among the open ones before it is known how many keys it has: those of one with some hundred keys.
+/// Places that an account takes among the open ones before it is known how many keys it has, and the most that it keeps: what others wait for cannot be taken as well.
 pub(crate) const PLACES_TO_OPEN: u32 = 4;
 
-/// Places that an open account of so many listed keys takes: each key's id waits in memory, twice where its last usage does.
-pub(crate) fn places(keys: usize) -> u32 {
+/// Places that an open account of so many listed keys keeps: each key's id waits in memory, twice where its last usage does.
+fn places(keys: usize) -> u32 {
     const KEYS_FOR_A_PLACE: usize = 128;
-    u32::try_from(1 + keys / KEYS_FOR_A_PLACE).unwrap_or(u32::MAX)
+    u32::try_from(1 + keys / KEYS_FOR_A_PLACE).map_or(PLACES_TO_OPEN, |places| places.min(PLACES_TO_OPEN))
 }
 
 /// What was learned now, or, where it could not be, an earlier attempt's word.
@@ -119,7 +115,9 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         {
             let sizes = opened.units.iter().map(|unit| unit.listing.keys.len());
             let (largest, keys) = (sizes.clone().max().unwrap_or_default(), sizes.sum());
-            self.take_places(&mut open, places(keys));
+            if let Some(open) = &mut open {
+                drop(open.split((PLACES_TO_OPEN - places(keys)) as usize));
+            }
             drop(turn);
             turn = self.turns.next(Purpose::Read(largest), place).await;
         }
@@ -144,18 +142,6 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         let record = AccountRecord { account, skipped: None, access, regions, region_listing };
         self.sink.record(StagedRecord::Account(Box::new(record))).await?;
         Ok(tails)
-    }
-
-    /// Gives back the places that the account needs no more, or takes more of those that are free now: to wait for them would hold up those that hold some.
-    fn take_places<'a>(&'a self, open: &mut Option<SemaphorePermit<'a>>, needed: u32) {
-        if let Some(open) = open {
-            let spare = PLACES_TO_OPEN.saturating_sub(needed) as usize;
-            drop(open.split(spare));
-            let free = u32::try_from(self.may_be_open.available_permits()).unwrap_or(u32::MAX);
-            if let Ok(more) = self.may_be_open.try_acquire_many(needed.saturating_sub(PLACES_TO_OPEN).min(free)) {
-                open.merge(more);
-            }
-        }
     }
 
     fn until(&self) -> Until {
@@ -223,7 +209,8 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             let (usage, queued) = usage_queue(Arc::clone(&self.usages_waiting));
             return (Some(usage), queued);
         }
-        let keys = known.keys().chain(listing.keys.iter().filter(|key| !known.contains_key(key))).cloned().collect();
+        let mut keys = Vec::with_capacity(known.len() + listing.keys.len());
+        keys.extend(known.keys().chain(listing.keys.iter().filter(|key| !known.contains_key(key))).cloned());
         (None, QueuedKeys::listed(keys, &self.usages_waiting))
     }
 
@@ -272,5 +259,15 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             reading.read(listing, known, record).await
         });
         Ok(futures::future::try_join_all(readings).await?.into_iter().sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_account_keeps_a_place_for_every_128_keys_and_four_at_most() {
+        assert_eq!([0, 127, 128, 383, 384, 100_000].map(places), [1, 1, 2, 3, 4, 4]);
     }
 }

@@ -112,7 +112,7 @@ impl<K: KmsReader, S: Sink> UsageReading<K, S> {
             };
             Some((key, (queued, None)))
         });
-        // As long as a round trip takes less than 0.6 s the bucket, with five a second, sets the pace; and what only waits for its time takes memory in every Region.
+        // As long as a round trip takes less than 0.6 s, and few are throttled, the bucket, with five a second, sets the pace; and what only waits for its time takes memory in every Region.
         let mut usages = std::pin::pin!(
             keys.filter(|key| {
                 let known = prior.get(key).is_some_and(|fact| !fact.is_lacking());

@@ -20,7 +20,7 @@ use crate::{
     turn::Turns,
 };
 
-/// Accounts without keys that may be open at once, most of them waiting for their turn to be read; those with keys count for several ([`account::places`]). Enough that the largest of
+/// Accounts without keys that may be open at once, most of them waiting for their turn to be read; those with keys take up to [`account::PLACES_TO_OPEN`] places, so that 128 are open of those with 384 keys or more. Enough that the largest of
 /// most organizations begin first, and few enough that memory does not grow with the organization.
 const ACCOUNTS_OPEN: usize = 512;
 

@@ -97,11 +97,13 @@ serde_as_text!(KeyId);
 mod tests {
     use super::*;
 
-    const TEXTS: [&str; 7] = [
+    const TEXTS: [&str; 9] = [
         "00000000-0000-4000-8000-000000000001",
         "1234ABCD-12ab-34cd-56ef-1234567890ab",
         "1234abcd-12ab-34cd-56ef-1234567890ab",
         "1234abcd12ab34cd56ef1234567890ab",
+        "mrk-0234abcd12ab34cd56ef1234567890ab",
+        "mrk-1234ABCD12ab34cd56ef1234567890ab",
         "mrk-1234abcd-12ab-34cd-56ef-1234567890ab",
         "mrk-1234abcd12ab34cd56ef1234567890ab",
         "some_other-id",
@@ -111,6 +113,7 @@ mod tests {
     fn an_id_is_written_as_it_was_read() {
         let written = TEXTS.map(|text| text.parse::<KeyId>().unwrap().to_string());
         assert_eq!(written, TEXTS);
+        assert_eq!(size_of::<KeyId>(), 24);
         assert_eq!(format!("{:>40}|", TEXTS[2].parse::<KeyId>().unwrap()), "    1234abcd-12ab-34cd-56ef-1234567890ab|");
     }
 
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn ids_of_multi_region_keys_say_so() {
-        assert_eq!(TEXTS.map(|text| text.parse::<KeyId>().unwrap().is_multi_region()), [false, false, false, false, true, true, false]);
+        assert_eq!(TEXTS.map(|text| text.parse::<KeyId>().unwrap().is_multi_region()), [false, false, false, false, true, true, true, true, false]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{AsArray, RecordBatch};
 use kms_insights_query::{EngineOptions, RelationKind};
 
 use crate::fixture::engine_with;
@@ -19,8 +19,26 @@ async fn ordered_by_all_columns(cores: usize) {
         let backwards = columns.iter().rev().copied().collect::<Vec<_>>().join(", ");
         let partition = columns[columns.len() / 2];
         let whole = count(format!("SELECT * FROM {view}")).await.unwrap();
+        assert!(whole > 0, "{view} has rows to order");
         assert_eq!(count(format!("SELECT * FROM {view} ORDER BY {backwards}")).await, Ok(whole));
         assert_eq!(count(format!("SELECT row_number() OVER (PARTITION BY {partition} ORDER BY {}) FROM {view}", columns.join(", "))).await, Ok(whole));
+    }
+}
+
+#[tokio::test]
+async fn external_access_is_ordered_by_what_is_constant_in_each_part_of_it() {
+    for cores in [1, 2] {
+        let engine = engine_with(EngineOptions { parallelism: NonZeroUsize::new(cores), ..EngineOptions::default() }).await;
+        let found = engine.query("SELECT way_in FROM external_access ORDER BY way_in DESC, key_arn, source, principal, actions").await.unwrap();
+        let ways: Vec<String> = found
+            .collect()
+            .await
+            .unwrap()
+            .iter()
+            .flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        assert!(ways.is_sorted_by(|one, next| one >= next), "{cores} cores: {ways:?}");
+        assert!(["unknown", "key policy", "grant"].iter().all(|way| ways.iter().any(|found| found == way)), "{ways:?}");
     }
 }
 
