@@ -35,17 +35,18 @@ class ServerDidNotStart(Exception):
 @contextlib.contextmanager
 def moto(log_folder: Path) -> Iterator[str]:
     """The moto server; yields its endpoint. Its state is in memory."""
-    with running("moto", lambda port: ([sys.executable, "-c", MOTO, "-H", "127.0.0.1", "-p", str(port)], {}), log_folder) as endpoint:
+    with running("moto", _moto_command(), log_folder) as endpoint:
         yield endpoint
+
+
+def _moto_command(*options: str):  # noqa: ANN202 - port -> (arguments, environment)
+    return lambda port: ([sys.executable, "-c", MOTO, "-H", "127.0.0.1", "-p", str(port), *options], {})
 
 
 @contextlib.contextmanager
 def moto_over_tls(log_folder: Path, certificate: Path, key: Path, authority: Path) -> Iterator[str]:
     """The moto server behind TLS."""
-
-    def command(port: int) -> tuple[list[str], dict[str, str]]:
-        return [sys.executable, "-c", MOTO, "-H", "127.0.0.1", "-p", str(port), "-c", str(certificate), "-k", str(key)], {}
-
+    command = _moto_command("-c", str(certificate), "-k", str(key))
     with running("moto-tls", command, log_folder, ssl.create_default_context(cafile=str(authority))) as endpoint:
         yield endpoint
 

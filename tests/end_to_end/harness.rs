@@ -89,7 +89,7 @@ impl World {
         let credentials = aws_credential_types::Credentials::new("test", "test", None, None, "test");
         let config = aws_config::SdkConfig::builder()
             .behavior_version(aws_config::BehaviorVersion::latest())
-            .http_client(kms_insights_collect::aws::http_client(std::num::NonZeroUsize::MIN.saturating_add(63)))
+            .http_client(kms_insights_collect::aws::http_client(const { std::num::NonZeroUsize::new(64).unwrap() }))
             .endpoint_url(self.sandbox.endpoint())
             .region(aws_config::Region::new("us-east-1"))
             .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))

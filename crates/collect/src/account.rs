@@ -65,12 +65,12 @@ struct OpenUnit<K> {
 }
 
 /// Places that an account takes among the open ones before it is known how many keys it has, and the most that it keeps: what others wait for cannot be taken as well.
-pub(crate) const PLACES_TO_OPEN: u32 = 4;
+pub(crate) const PLACES_TO_OPEN: u16 = 4;
 
 /// Places that an open account of so many listed keys keeps: each key's id waits in memory, twice where its last usage does.
-fn places(keys: usize) -> u32 {
+fn places(keys: usize) -> usize {
     const KEYS_FOR_A_PLACE: usize = 128;
-    u32::try_from(1 + keys / KEYS_FOR_A_PLACE).map_or(PLACES_TO_OPEN, |places| places.min(PLACES_TO_OPEN))
+    (1 + keys / KEYS_FOR_A_PLACE).min(PLACES_TO_OPEN.into())
 }
 
 /// What was learned now, or, where it could not be, an earlier attempt's word.
@@ -94,7 +94,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         let id = account.id;
         let mut tails = Tails::new();
         // The semaphore is never closed.
-        let mut open = self.may_be_open.acquire_many(PLACES_TO_OPEN).await.ok();
+        let mut open = self.may_be_open.acquire_many(PLACES_TO_OPEN.into()).await.ok();
         let mut turn = self.turns.next(Purpose::Open, place).await;
         let prior = prior.account(id).await?;
         if prior.is_complete() {
@@ -116,7 +116,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             let sizes = opened.units.iter().map(|unit| unit.listing.keys.len());
             let (largest, keys) = (sizes.clone().max().unwrap_or_default(), sizes.sum());
             if let Some(open) = &mut open {
-                drop(open.split((PLACES_TO_OPEN - places(keys)) as usize));
+                drop(open.split(usize::from(PLACES_TO_OPEN) - places(keys)));
             }
             drop(turn);
             turn = self.turns.next(Purpose::Read(largest), place).await;

@@ -97,7 +97,7 @@ where
         observer: Arc::clone(&observer),
         partition,
         turns: Turns::new(options.concurrency),
-        may_be_open: Semaphore::new(ACCOUNTS_OPEN.max(options.concurrency.get().saturating_mul(account::PLACES_TO_OPEN as usize)).min(Semaphore::MAX_PERMITS)),
+        may_be_open: Semaphore::new(ACCOUNTS_OPEN.max(options.concurrency.get().saturating_mul(account::PLACES_TO_OPEN.into())).min(Semaphore::MAX_PERMITS)),
         keys_under_way: Arc::new(Semaphore::new(region::KEYS_UNDER_WAY)),
         assume_role: Bucket::new(ApiAction::StsAssumeRole, options.quota_share),
         usages_waiting: Arc::clone(&usages_waiting),

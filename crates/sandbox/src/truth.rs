@@ -267,10 +267,10 @@ impl Truth {
     fn apply<T>(&self, key: &Key<'_>, region: &Region, action: ApiAction, fact: &mut Fact<T>) {
         let account = key.account().id;
         let listing = matches!(action, ApiAction::KmsListGrants | ApiAction::KmsListResourceTags | ApiAction::KmsListKeyRotations);
-        let code = self.refusal(account, region.as_str(), action, Some(&key.id().to_string()));
+        let id = key.id().to_string();
+        let code = self.refusal(account, region.as_str(), action, Some(&id));
         let code = code.or_else(|| key.denial(action.name()).map(|_| ErrorCode::AccessDenied));
-        let code =
-            code.or_else(|| if listing && fact.observed().is_some() { self.endless(account, region, action, Some(&key.id().to_string())) } else { None });
+        let code = code.or_else(|| if listing && fact.observed().is_some() { self.endless(account, region, action, Some(&id)) } else { None });
         if let Some(code) = code {
             *fact = Fact::lacking(failure(action, code));
         }

@@ -65,7 +65,7 @@ pub async fn load_config(attempt_timeout: Duration, connections: NonZeroUsize) -
     load(from_environment(connections).retry_config(RetryConfig::disabled()).timeout_config(timeouts).stalled_stream_protection(whole_answers)).await
 }
 
-/// As many connections to a lake on S3; a query opens that many files at once on large machines.
+/// Connections to a lake on S3: more than its readers and writers have requests under way.
 const STORAGE_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
 /// The same for a lake on S3, where nobody counts requests: the SDK retries by itself.

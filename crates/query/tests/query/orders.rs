@@ -3,12 +3,16 @@
 use std::num::NonZeroUsize;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
-use kms_insights_query::{EngineOptions, RelationKind};
+use kms_insights_query::{Engine, EngineOptions, RelationKind};
 
 use crate::fixture::engine_with;
 
+async fn engine_on(cores: usize) -> Engine {
+    engine_with(EngineOptions { parallelism: NonZeroUsize::new(cores), ..EngineOptions::default() }).await
+}
+
 async fn ordered_by_all_columns(cores: usize) {
-    let engine = engine_with(EngineOptions { parallelism: NonZeroUsize::new(cores), ..EngineOptions::default() }).await;
+    let engine = engine_on(cores).await;
     let count = async |sql: String| -> Result<usize, String> {
         let batches = engine.query(&sql).await.map_err(|error| format!("{sql}: {error}"))?.collect().await.map_err(|error| format!("{sql}: {error}"))?;
         Ok(batches.iter().map(RecordBatch::num_rows).sum())
@@ -28,7 +32,7 @@ async fn ordered_by_all_columns(cores: usize) {
 #[tokio::test]
 async fn external_access_is_ordered_by_what_is_constant_in_each_part_of_it() {
     for cores in [1, 2] {
-        let engine = engine_with(EngineOptions { parallelism: NonZeroUsize::new(cores), ..EngineOptions::default() }).await;
+        let engine = engine_on(cores).await;
         let found = engine.query("SELECT way_in FROM external_access ORDER BY way_in DESC, key_arn, source, principal, actions").await.unwrap();
         let ways: Vec<String> = found
             .collect()
