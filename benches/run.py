@@ -5,6 +5,7 @@
     python3 benches/run.py peers     beside Cloud Custodian, Prowler and a boto3 script (about 5 minutes, Python 3.11; installs them from PyPI into --cache)
     python3 benches/run.py memory    peak memory of 10,000 and 100,000 keys (about 5 minutes)
     python3 benches/run.py sizes     the release binaries (about 30 minutes when nothing is built yet)
+    python3 benches/run.py policies  key policies analyzed per second and core, beside policyuniverse (about 3 minutes, Python 3.11)
     python3 benches/run.py clean     from a clone to the demo's tables
     python3 benches/run.py write     docs/benchmarks.md once more, from the figures there are
 
@@ -26,6 +27,7 @@ import clean  # noqa: E402
 import floor  # noqa: E402
 import memory  # noqa: E402
 import peers  # noqa: E402
+import policies  # noqa: E402
 import report  # noqa: E402
 from machine import BENCHES, ROOT, Failed, describe, refuse_uncommitted  # noqa: E402
 
@@ -35,7 +37,7 @@ RESULTS = BENCHES / "results"
 def main() -> int:
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("benchmark", choices=["floor", "peers", "memory", "sizes", "clean", "write"])
+    parser.add_argument("benchmark", choices=["floor", "peers", "memory", "policies", "sizes", "clean", "write"])
     parser.add_argument("--binary", type=Path, default=target / "release" / "kms-insights")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--accounts", type=int, default=200, help="floor: accounts of the organization")
@@ -44,7 +46,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=target / "peers", help="peers: where their environments are kept")
     options = parser.parse_args()
     try:
-        if options.benchmark not in ("clean", "sizes", "write") and not options.binary.is_file():
+        if options.benchmark not in ("clean", "policies", "sizes", "write") and not options.binary.is_file():
             raise Failed(f"{options.binary} is not there: cargo build --release -p kms-insights, or --binary")
         if options.benchmark != "write":
             refuse_uncommitted()
@@ -57,6 +59,8 @@ def main() -> int:
             figures = peers.measure(binary, options.runs, 500, options.cache.resolve())
         elif options.benchmark == "memory":
             figures = memory.measure(binary, options.runs, [10_000, 100_000], with_usage=True)
+        elif options.benchmark == "policies":
+            figures = policies.measure(target.resolve(), options.runs, options.cache.resolve())
         elif options.benchmark == "sizes":
             figures = clean.sizes(target.resolve())
         elif options.benchmark == "clean":
@@ -66,7 +70,7 @@ def main() -> int:
         if figures is not None:
             RESULTS.mkdir(exist_ok=True)
             # How often, too: the figures must come out again. --binary and --cache say where things lie, and no more.
-            command = f"python3 benches/run.py {options.benchmark}" + (f" --runs {options.runs}" if options.benchmark in ("floor", "peers", "memory") else "")
+            command = f"python3 benches/run.py {options.benchmark}" + (f" --runs {options.runs}" if options.benchmark in ("floor", "peers", "memory", "policies") else "")
             taken = {"machine": machine, "command": command, "figures": figures}
             (RESULTS / f"{options.benchmark}.json").write_text(json.dumps(taken, indent=1) + "\n")
         report.write(RESULTS, ROOT / "docs" / "benchmarks.md")

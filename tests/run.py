@@ -2,7 +2,7 @@
 """Runs every test of the repository, on a machine that has only Rust and Python.
 
     python3 tests/run.py                      everything: cargo test, then the conformance suites
-    python3 tests/run.py --only moto          one suite (rust, moto, ministack, cli, demo); may be given several times
+    python3 tests/run.py --only moto          one suite (rust, moto, ministack, cli, demo, policy); may be given several times
     python3 tests/run.py --no-rust            everything but `cargo test`
     python3 tests/run.py --only moto -- -k s3 arguments after `--` go to pytest
 
@@ -41,6 +41,7 @@ CONFORMANCE: Dict[str, str] = {
     "ministack": "the collector against ministack: a listing that never ends",
     "cli": "arguments, exit codes and messages",
     "demo": "the demo's lake, read by DuckDB",
+    "policy": "the tests' evaluator of key policies against iam-simulate",
 }
 SUITES = ["rust", *CONFORMANCE]
 

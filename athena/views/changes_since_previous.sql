@@ -1,4 +1,4 @@
--- What changed between the previous run of an organization and the one that the views show? Keys and findings that appeared or went, and what changed about keys that both runs could read. A finding on a key that appeared or went goes with it. not_read means that the later run could not look, or was not to, and first_read the same of the earlier run.
+-- What changed between the previous run of an organization and the one that the views show? Keys and findings that appeared or went, and what changed about keys that both runs could read. A finding on a key that appeared or went goes with it. not_read means that the later run could not look, or was not to, and first_read the same of the earlier run. For a finding, that is so where a fact that its rule rests on was not read.
 CREATE OR REPLACE VIEW changes_since_previous AS
 WITH ranked AS (
     SELECT
@@ -29,7 +29,10 @@ keys_now AS (
         k.metadata_status NOT IN ('denied', 'failed') AS metadata_read,
         k.grants_status NOT IN ('denied', 'failed') AS grants_read,
         k.last_usage_status NOT IN ('denied', 'failed') AS usage_read,
-        k.policy_status NOT IN ('denied', 'failed') AND k.ram_policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL AS policies_read
+        k.policy_status NOT IN ('denied', 'failed') AND k.ram_policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL AS policies_read,
+        k.aliases_status NOT IN ('denied', 'failed') AS aliases_read,
+        k.tags_status NOT IN ('denied', 'failed') AS tags_read,
+        k.rotation_status NOT IN ('denied', 'failed') AND k.rotations_status NOT IN ('denied', 'failed') AS rotation_read
     FROM keys k
     JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
     WHERE r.age = 1
@@ -49,19 +52,22 @@ keys_before AS (
         k.metadata_status NOT IN ('denied', 'failed') AS metadata_read,
         k.grants_status NOT IN ('denied', 'failed') AS grants_read,
         k.last_usage_status NOT IN ('denied', 'failed') AS usage_read,
-        k.policy_status NOT IN ('denied', 'failed') AND k.ram_policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL AS policies_read
+        k.policy_status NOT IN ('denied', 'failed') AND k.ram_policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL AS policies_read,
+        k.aliases_status NOT IN ('denied', 'failed') AS aliases_read,
+        k.tags_status NOT IN ('denied', 'failed') AS tags_read,
+        k.rotation_status NOT IN ('denied', 'failed') AND k.rotations_status NOT IN ('denied', 'failed') AS rotation_read
     FROM keys k
     JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
     WHERE r.age = 2
 ),
 findings_now AS (
-    SELECT r.organization, f.finding_id, f.key_arn, f.account_id, f.region, f.rule, f.title
+    SELECT r.organization, f.finding_id, f.key_arn, f.account_id, f.region, f.rule, f.title, f.rests_on
     FROM findings f
     JOIN ranked r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
     WHERE r.age = 1
 ),
 findings_before AS (
-    SELECT r.organization, f.finding_id, f.key_arn, f.account_id, f.region, f.rule, f.title
+    SELECT r.organization, f.finding_id, f.key_arn, f.account_id, f.region, f.rule, f.title, f.rests_on
     FROM findings f
     JOIN ranked r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
     WHERE r.age = 2
@@ -167,10 +173,13 @@ SELECT
     'finding' AS subject,
     CASE
         WHEN k.change IS NOT NULL THEN k.change
-        WHEN n.rule <> 'grant-outside-account' AND NOT b.metadata_read THEN 'first_read'
-        WHEN n.rule = 'grant-outside-account' AND NOT b.grants_read THEN 'first_read'
-        WHEN n.rule = 'never-used' AND NOT b.usage_read THEN 'first_read'
-        WHEN n.rule NOT IN ('grant-outside-account', 'pending-deletion', 'material-expiring', 'never-used') AND NOT b.policies_read THEN 'first_read'
+        WHEN contains(n.rests_on, 'metadata') AND NOT b.metadata_read THEN 'first_read'
+        WHEN contains(n.rests_on, 'policies') AND NOT b.policies_read THEN 'first_read'
+        WHEN contains(n.rests_on, 'grants') AND NOT b.grants_read THEN 'first_read'
+        WHEN contains(n.rests_on, 'last_usage') AND NOT b.usage_read THEN 'first_read'
+        WHEN contains(n.rests_on, 'aliases') AND NOT b.aliases_read THEN 'first_read'
+        WHEN contains(n.rests_on, 'tags') AND NOT b.tags_read THEN 'first_read'
+        WHEN contains(n.rests_on, 'rotation') AND NOT b.rotation_read THEN 'first_read'
         ELSE 'appeared'
     END AS change,
     CAST(NULL AS varchar) AS value_before,
@@ -188,10 +197,13 @@ SELECT
     'finding' AS subject,
     CASE
         WHEN k.change IS NOT NULL THEN k.change
-        WHEN b.rule <> 'grant-outside-account' AND NOT n.metadata_read THEN 'not_read'
-        WHEN b.rule = 'grant-outside-account' AND NOT n.grants_read THEN 'not_read'
-        WHEN b.rule = 'never-used' AND NOT n.usage_read THEN 'not_read'
-        WHEN b.rule NOT IN ('grant-outside-account', 'pending-deletion', 'material-expiring', 'never-used') AND NOT n.policies_read THEN 'not_read'
+        WHEN contains(b.rests_on, 'metadata') AND NOT n.metadata_read THEN 'not_read'
+        WHEN contains(b.rests_on, 'policies') AND NOT n.policies_read THEN 'not_read'
+        WHEN contains(b.rests_on, 'grants') AND NOT n.grants_read THEN 'not_read'
+        WHEN contains(b.rests_on, 'last_usage') AND NOT n.usage_read THEN 'not_read'
+        WHEN contains(b.rests_on, 'aliases') AND NOT n.aliases_read THEN 'not_read'
+        WHEN contains(b.rests_on, 'tags') AND NOT n.tags_read THEN 'not_read'
+        WHEN contains(b.rests_on, 'rotation') AND NOT n.rotation_read THEN 'not_read'
         ELSE 'gone'
     END AS change,
     concat(b.rule, ': ', b.title) AS value_before,

@@ -27,6 +27,9 @@ SELECT
     u.operation AS last_used_operation,
     date_diff('day', CAST(u.last_used_at AS date), CAST(r.finished_at AS date)) AS days_since_last_use,
     k.concern,
+    k.outside_account,
+    k.outside_organization,
+    k.public,
     COALESCE(f.findings, 0) AS findings,
     CASE f.worst
         WHEN 5 THEN 'critical'

@@ -1,6 +1,8 @@
 //! What the program says: its help, its summaries, its lists and its mistakes, word for word.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod policy;
+
 use std::{
     fmt::Write as _,
     path::Path,

@@ -14,6 +14,7 @@ EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_PARTIAL = 3
+EXIT_FINDINGS = 4
 
 
 @dataclass(frozen=True)

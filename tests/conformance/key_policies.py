@@ -41,6 +41,8 @@ class SeededPolicy:
     rows: tuple[StatementRow, ...]
     # None where the text is no policy: no concern can be told then, which is not the same as none.
     concern: str | None = ""
+    # Whom it lets in from outside the account: nobody (`no`), others (`yes`), the principals of every account (`public`), or it cannot be told (`unknown`).
+    outsiders: str = "no"
     statements: tuple[Any, ...] = field(default=())
 
     @property
@@ -63,10 +65,10 @@ def default_policy(account: str) -> SeededPolicy:
     return SeededPolicy("default", text, (row,), concern, statements=(statement,))
 
 
-def _policy(name: str, statements: Any, rows: list[StatementRow], concern: str = "") -> SeededPolicy:
+def _policy(name: str, statements: Any, rows: list[StatementRow], concern: str = "", outsiders: str = "no") -> SeededPolicy:
     """A policy whose `Statement` is a list, or a single object, as AWS allows."""
     text = json.dumps({"Version": "2012-10-17", "Statement": statements}, ensure_ascii=False)
-    return SeededPolicy(name, text, tuple(rows), concern, statements=tuple(statements) if isinstance(statements, list) else (statements,))
+    return SeededPolicy(name, text, tuple(rows), concern, outsiders, statements=tuple(statements) if isinstance(statements, list) else (statements,))
 
 
 def policies(account: str) -> list[SeededPolicy]:
@@ -93,6 +95,7 @@ def policies(account: str) -> list[SeededPolicy]:
                 StatementRow(0, user, ("kms:Decrypt",), concern=IAM_USER),
             ],
             f"{IAM_USER};{EXTERNAL_ACCOUNT}",
+            outsiders="yes",
         ),
         _policy(
             "an outside account by its bare number",
@@ -105,6 +108,7 @@ def policies(account: str) -> list[SeededPolicy]:
                 StatementRow(1, OTHER_OUTSIDE, ("kms:DescribeKey",), sid="Vendor", concern=f"{PRINCIPAL_IS_ACCOUNT};{EXTERNAL_ACCOUNT}"),
             ],
             f"{PRINCIPAL_IS_ACCOUNT};{OVERLY_PERMISSIVE};{EXTERNAL_ACCOUNT}",
+            outsiders="yes",
         ),
         _policy(
             "a denial is not access",
@@ -140,6 +144,7 @@ def policies(account: str) -> list[SeededPolicy]:
             [{"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}],
             [StatementRow(0, "*", ("kms:Decrypt",), concern=f"{OVERLY_PERMISSIVE};{EXTERNAL_ACCOUNT}")],
             f"{OVERLY_PERMISSIVE};{EXTERNAL_ACCOUNT}",
+            outsiders="public",
         ),
         _policy(
             "everybody of this account through a service: the account is who may",
@@ -152,6 +157,7 @@ def policies(account: str) -> list[SeededPolicy]:
             [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:Decrypt", "Resource": "*", "Condition": through_s3}],
             [StatementRow(0, "*", ("kms:Decrypt",), condition=through_s3, concern=f"{OVERLY_PERMISSIVE};{EXTERNAL_ACCOUNT}")],
             f"{OVERLY_PERMISSIVE};{EXTERNAL_ACCOUNT}",
+            outsiders="public",
         ),
         _policy(
             "all actions in capitals",
@@ -164,6 +170,7 @@ def policies(account: str) -> list[SeededPolicy]:
             [{"Effect": "Allow", "NotPrincipal": {"AWS": role}, "Action": "kms:Decrypt", "Resource": "*"}],
             [StatementRow(0, role, ("kms:Decrypt",), negated_principal=True, concern=f"{OVERLY_PERMISSIVE};{EXTERNAL_ACCOUNT}")],
             f"{OVERLY_PERMISSIVE};{EXTERNAL_ACCOUNT}",
+            outsiders="public",
         ),
         _policy(
             "every action but one",
@@ -191,5 +198,5 @@ def policies(account: str) -> list[SeededPolicy]:
             ],
             [StatementRow(0, role, ("kms:Decrypt",)), StatementRow(1, "*", ("kms:DescribeKey",), sid="Hidden", effect="Deny")],
         ),
-        SeededPolicy("not a policy", "this is not JSON", (), concern=None),
+        SeededPolicy("not a policy", "this is not JSON", (), concern=None, outsiders="unknown"),
     ]

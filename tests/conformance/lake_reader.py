@@ -27,9 +27,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "run_id", *KEY_COLUMNS, "observed_at", "created_at", "state", "enabled", "description", "spec", "usage", "origin", "manager", "multi_region",
         "multi_region_type", "multi_region_primary_arn", "multi_region_replica_arns", "deletion_date", "pending_deletion_window_days", "valid_to",
         "expiration_model", "custom_key_store_id", "custom_key_store_name", "custom_key_store_type", "custom_key_store_connection_state",
-        "cloud_hsm_cluster_id", "xks_key_id", "current_key_material_id", "algorithms", "aliases", "tags", "policy", "ram_policy", "concern", "policy_error",
-        "grant_count", "rotation_enabled", "rotation_period_days", "next_rotation_at", "on_demand_rotation_started_at", "rotation_count", "last_rotated_at",
-        "monthly_cost_usd", "metadata_status", "aliases_status", "policy_status", "ram_policy_status", "grants_status", "tags_status", "rotation_status",
+        "cloud_hsm_cluster_id", "xks_key_id", "current_key_material_id", "algorithms", "aliases", "tags", "policy", "ram_policy", "concern", "outside_account",
+        "outside_organization", "public", "policy_error", "grant_count", "rotation_enabled", "rotation_period_days", "next_rotation_at",
+        "on_demand_rotation_started_at", "rotation_count", "last_rotated_at", "monthly_cost_usd", "metadata_status", "aliases_status", "policy_status",
+        "ram_policy_status", "grants_status", "tags_status", "rotation_status",
         "rotations_status", "custom_key_store_status", "last_usage_status",
     ),
     "policy_statements": (
@@ -40,8 +41,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "run_id", *KEY_COLUMNS, "grant_id", "name", "created_at", "grantee_principal", "retiring_principal", "issuing_account", "operations", "constraints",
         "source_arn",
     ),
+    "key_access": (
+        "run_id", *KEY_COLUMNS, "who", "who_kind", "who_account", "trust", "kind", "capability", "actions", "fence", "on_behalf_of", "resource", "certainty",
+        "reason", "cause", "policy_name", "statement_index", "grant_id",
+    ),
     "findings": (
-        "run_id", *KEY_COLUMNS, "finding_id", "rule", "severity", "confidence", "title", "cause", "evidence", "remediation",
+        "run_id", *KEY_COLUMNS, "finding_id", "rule", "severity", "confidence", "title", "cause", "evidence", "remediation", "changed_policy",
+        "waived_until", "waiver_reason", "rests_on",
     ),
     "key_last_used": (
         "run_id", *KEY_COLUMNS, "last_used_at", "operation", "principal", "evidence", "cloudtrail_event_id", "kms_request_id", "tracking_started_at",

@@ -216,6 +216,7 @@ def _seed_kinds_of_keys(seeder: _Seeder) -> None:
     account = seeder.account.account_id
     seeder.grant(granted, "to a role", f"arn:aws:iam::{account}:role/worker", ["Encrypt", "Decrypt"], None, f"arn:aws:iam::{account}:role/admin")
     seeder.grant(granted, None, f"arn:aws:iam::{OUTSIDE}:role/vendor", ["Decrypt"], {"EncryptionContextEquals": {"purpose": "orders", "größe": "1"}}, None)
+    granted.row.update(outside_account="yes", outside_organization="yes")
     seeder.grant(granted, "a volume", "ec2.amazonaws.com", ["Decrypt"], {"EncryptionContextSubset": {"aws:ebs:id": "vol-0123"}}, None)
     source = f"arn:aws:dynamodb:eu-central-1:{account}:table/orders"
     seeder.grant(granted, "a table", "dynamodb.amazonaws.com", ["Decrypt", "GenerateDataKey", "RetireGrant"], {"SourceArn": source}, None)
@@ -293,6 +294,9 @@ def _key_row(account: str, region: str, metadata: dict[str, Any], policy: Seeded
         "policy": policy.text,
         "ram_policy": None,
         "concern": policy.concern,
+        "outside_account": "yes" if policy.outsiders == "public" else policy.outsiders,
+        "outside_organization": "yes" if policy.outsiders == "public" else policy.outsiders,
+        "public": {"public": "yes", "yes": "no"}.get(policy.outsiders, policy.outsiders),
         "policy_error": policy.is_malformed,
         "grant_count": 0,
         "rotation_enabled": False if rotates else None,

@@ -1,4 +1,4 @@
-"""Arguments, exit codes and messages of the command line: 0 done, 1 failed, 2 usage, 3 partial; data on stdout, everything else on stderr."""
+"""Arguments, exit codes and messages of the command line: 0 done, 1 failed, 2 usage, 3 partial (4, findings, is in test_cli_policy_check.py); data on stdout, everything else on stderr."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_every_key_has_one_row_of_last_use_and_every_other_row_has_its_key(demo:
     keys = sorted(row["key_arn"] for row in demo.lake.rows("keys", ("key_arn",)))
     assert keys == sorted(row["key_arn"] for row in demo.lake.rows("key_last_used", ("key_arn",)))
     assert len(keys) == len(set(keys))
-    for table in ("policy_statements", "grants", "findings"):
+    for table in ("policy_statements", "grants", "key_access", "findings"):
         assert {row["key_arn"] for row in demo.lake.rows(table, ("key_arn",))} <= set(keys), table
 
 

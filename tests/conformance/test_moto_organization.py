@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from collector import EXIT_PARTIAL, Finished, Program
+from key_policies import OTHER_OUTSIDE, OUTSIDE
 from lake_reader import COLUMNS, RUN_ID, LakeReader, without
 from seeded_organization import MANY_KEYS, METADATA_COLUMNS, REGIONS, ROLE, SeededKey, SeededOrganization, as_json, seed
 
@@ -107,7 +108,7 @@ def test_a_closed_account_is_a_row_with_its_reason_and_none_of_its_keys(collecte
     assert len(closed.keys) == 1, "the account held a key when it was closed"
     (row,) = collected.lake.rows("accounts", where=f"account_id = '{closed.account_id}'")
     assert "suspended" in row["reason"].lower()
-    for table in ("keys", "policy_statements", "grants", "findings", "key_last_used", "collection_errors"):
+    for table in ("keys", "policy_statements", "grants", "key_access", "findings", "key_last_used", "collection_errors"):
         assert collected.lake.rows(table, where=f"account_id = '{closed.account_id}'") == [], table
 
 
@@ -185,6 +186,19 @@ def test_every_grant_is_a_row_with_its_constraints(collected: Collected) -> None
     assert len(expected) == 4
     actual = {place: without(row, *RUN) | {"constraints": as_json(row["constraints"]), "operations": sorted(row["operations"])} for place, row in rows.items()}
     assert actual == expected
+
+
+def test_every_statement_that_allows_and_every_grant_is_a_way_in_and_nothing_else_is(collected: Collected) -> None:
+    keys = collected.truth.keys.values()
+    expected = {(key.arn, row.index, None) for key in keys for row in key.policy.rows if row.effect == "Allow"}
+    expected |= {(key.arn, None, grant["grant_id"]) for key in keys for grant in key.grants}
+    ways = collected.lake.rows("key_access")
+    assert {(row["key_arn"], row["statement_index"], row["grant_id"]) for row in ways} == expected
+    assert {row["cause"] for row in ways if row["grant_id"] is None} == {"statement"}
+    outside = {OUTSIDE, OTHER_OUTSIDE}
+    assert {row["who_account"] for row in ways if row["trust"] == "outside"} == outside
+    assert {row["trust"] for row in ways if row["who_account"] in outside} == {"outside"}
+    assert {row["kind"] for row in ways if row["trust"] == "deleted"} == {"intent"}
 
 
 def test_what_lacks_is_named_exactly_and_nothing_else(collected: Collected) -> None:

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kms_insights_lake::{
     Lake, LakeLocation,
-    publish::publish,
+    publish::{FindingSettings, publish},
     staging::{RunInfo, StagingWriter},
     tables::{collection_errors::CollectionErrorRow, runs::RunRow},
 };
@@ -191,7 +191,7 @@ impl Expectation {
         for record in &self.records {
             writer.record(record.clone()).await.unwrap();
         }
-        let published = publish(&expected, &writer, finished_at).await.unwrap();
+        let published = publish(&expected, &writer, finished_at, &FindingSettings::default()).await.unwrap();
         assert_eq!(&published.run_id, run);
         assert_same((lake, run), (&expected, run)).await;
         for error in rows::<CollectionErrorRow>(lake, run).await {

@@ -79,6 +79,11 @@ impl World {
         self.home.path().join("lake")
     }
 
+    /// Writes the configuration that the program finds where it is started.
+    pub(crate) fn configure(&self, text: &str) {
+        std::fs::write(self.home.path().join("kms-insights.toml"), text).unwrap();
+    }
+
     /// The lake, read with the lake's own code.
     pub(crate) fn lake(&self) -> Lake {
         Lake::open_or_create(&LakeLocation::Local(self.lake_folder()), None).unwrap()

@@ -5,6 +5,7 @@ mod expectation;
 mod harness;
 mod snapshot;
 
+mod access;
 mod concurrency;
 mod faults;
 mod killed_runs;

@@ -6,8 +6,8 @@ use kms_insights_lake::{
     Lake,
     table::Row,
     tables::{
-        accounts::AccountRow, collection_errors::CollectionErrorRow, findings::FindingRow, grants::GrantRow, key_last_used::KeyLastUsedRow, keys::KeyRow,
-        policy_statements::PolicyStatementRow, runs::RunRow,
+        accounts::AccountRow, collection_errors::CollectionErrorRow, findings::FindingRow, grants::GrantRow, key_access::KeyAccessRow,
+        key_last_used::KeyLastUsedRow, keys::KeyRow, policy_statements::PolicyStatementRow, runs::RunRow,
     },
 };
 use kms_insights_model::{RunId, Timestamp};
@@ -82,6 +82,14 @@ impl Comparable for PolicyStatementRow {
 impl Comparable for GrantRow {
     fn subject(&self) -> String {
         format!("{} {}", self.key_arn, self.grant_id)
+    }
+
+    fn mask(&mut self) {}
+}
+
+impl Comparable for KeyAccessRow {
+    fn subject(&self) -> String {
+        format!("{} {:?} {:?} {:?} {} {}", self.key_arn, self.policy_name, self.statement_index, self.grant_id, self.who, self.capability)
     }
 
     fn mask(&mut self) {}
@@ -166,6 +174,7 @@ pub(crate) async fn assert_same(actual: (&Lake, &RunId), expected: (&Lake, &RunI
         differences::<KeyRow>(actual, expected).await,
         differences::<PolicyStatementRow>(actual, expected).await,
         differences::<GrantRow>(actual, expected).await,
+        differences::<KeyAccessRow>(actual, expected).await,
         differences::<FindingRow>(actual, expected).await,
         differences::<KeyLastUsedRow>(actual, expected).await,
         differences::<CollectionErrorRow>(actual, expected).await,

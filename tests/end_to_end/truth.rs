@@ -19,6 +19,7 @@ async fn every_row_of_every_table_equals_the_truth() {
     let collected = world.collect(&[]).await;
     world.expectation().assert_found_by(&collected, &world.lake()).await;
     crate::spot_checks::assert_known_rows(&world).await;
+    crate::access::assert_ways_into_every_key(&world, &world.lake(), &collected).await;
 }
 
 /// The comparison itself is put to the test: it must see one tag of one key, and a key too many.

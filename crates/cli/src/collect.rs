@@ -214,7 +214,7 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
         role: EarlierRole { name: Some(role.name.clone()), external_id: role.external_id.clone() },
         storage: arguments.lake.storage(&settings, resume.as_ref().map(Resume::storage)),
     };
-    let job = Job { remembered: Some(remembered), options, resume };
+    let job = Job { remembered: Some(remembered), options, resume, findings: settings.findings };
     let cloud = Arc::new(AwsCloud::new(config, role, &tables::required_actions()));
     let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
     let mut printed = summary::print(&published, &lake.location().to_string(), arguments.format);

@@ -10,7 +10,7 @@ use kms_insights_collect::{
     aws::{AwsCloud, MemberRole, direct_http_client},
     plan::AccountSelection,
 };
-use kms_insights_lake::{Lake, LakeLocation, tables};
+use kms_insights_lake::{Lake, LakeLocation, publish::FindingSettings, tables};
 use kms_insights_sandbox::{Behaviour, Latency, Organization, Sandbox};
 
 use crate::{
@@ -56,9 +56,11 @@ const ANSWERS: &[Answer] = &[
     Answer {
         question: "Who outside the owning account can use our keys?",
         view: "external_access",
-        columns: "account_id, key_id, way_in, coalesce(principal, source) AS who, actions, condition",
-        // Some of each way in, key policies, grants, and keys of which nobody could say; and each key once before any key twice.
-        order: "row_number() OVER (PARTITION BY way_in, key_arn ORDER BY source, principal, actions), row_number() OVER (PARTITION BY way_in ORDER BY account_id, key_arn, source, principal, actions), way_in",
+        columns: "account_id, key_id, way_in, coalesce(principal, source) AS who, trust, capabilities, condition, certainty",
+        // Some of each way in, key policies, grants, and keys of which nobody could say; each key once before any key twice, and whoever is furthest away first.
+        order: "row_number() OVER (PARTITION BY way_in, key_arn ORDER BY source, principal, condition, certainty), \
+            row_number() OVER (PARTITION BY way_in ORDER BY CASE trust WHEN 'public' THEN 0 WHEN 'outside' THEN 1 ELSE 2 END, account_id, key_arn, source, principal, condition, certainty), \
+            way_in",
     },
     Answer {
         question: "Which keys is nobody known to use, and what do they cost?",
@@ -110,7 +112,7 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     let observer = Style::fitting(json, arguments.quiet).observer();
     let stop = Stop::default();
     stop_on_signal(stop.clone(), Arc::clone(&observer));
-    let job = Job { options, remembered: None, resume: None };
+    let job = Job { options, remembered: None, resume: None, findings: FindingSettings::default() };
     let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
     sandbox.shutdown().await;
     let place = match kept {

@@ -7,12 +7,14 @@ use std::{fmt, process::ExitCode};
 pub enum Exit {
     /// Done.
     Done,
-    /// Failed: nothing was published.
+    /// Failed: nothing was published, or something could not be checked.
     Failed,
     /// The command line or the configuration is wrong.
     Usage,
     /// Done, but partial: something could not be read, and the lake says what.
     Partial,
+    /// Done, and there are findings as bad as `--fail-on` says, or worse.
+    Findings,
 }
 
 impl Exit {
@@ -23,6 +25,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Partial => 3,
+            Self::Findings => 4,
         }
     }
 }

@@ -8,6 +8,7 @@ mod demo;
 pub mod exit;
 mod lake;
 mod pipeline;
+mod policy;
 mod progress;
 #[cfg(feature = "sql")]
 mod query;
@@ -29,7 +30,8 @@ use crate::{
 
 /// Every AWS KMS key of an organization: who can use it, whether it is used, what it costs, and what dies with it.
 ///
-/// Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but partial: something could not be read, and the lake says what.
+/// Exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but partial: something could not be read, and the lake says what;
+/// 4 done, and `policy check --fail-on` found something as bad as that, or worse.
 #[derive(Debug, Parser)]
 #[command(name = "kms-insights", version, max_term_width = 120)]
 pub struct Program {
@@ -48,6 +50,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Read every key of every account into a lake
     Collect(collect::CollectArguments),
+    /// Key policies in files: who they let in, and what is wrong with them
+    Policy(policy::PolicyArguments),
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
@@ -88,6 +92,7 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             #[cfg(feature = "sandbox")]
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Collect(arguments) => collect::run(arguments, settings).await,
+            Command::Policy(arguments) => policy::run(arguments, &settings),
             #[cfg(feature = "sql")]
             Command::Query(arguments) => query::run(arguments, settings).await,
             #[cfg(feature = "sandbox")]

@@ -9,7 +9,7 @@ use kms_insights_collect::{
 };
 use kms_insights_lake::{
     Lake, LakeError,
-    publish::{PublishedRun, publish},
+    publish::{FindingSettings, PublishedRun, publish},
     staging::{RunInfo, StagedKey, StagedRun, StagingWriter},
 };
 use kms_insights_model::{AccountId, ErrorCode, Failure, RunId, StagedRecord};
@@ -77,6 +77,8 @@ pub(crate) struct Job {
     pub(crate) options: Options,
     pub(crate) remembered: Option<Remembered>,
     pub(crate) resume: Option<Resume>,
+    /// What findings are judged by.
+    pub(crate) findings: FindingSettings,
 }
 
 /// A resumed run reads what the first attempt was to read, and no other selection can be made.
@@ -148,7 +150,7 @@ impl Prior for Staging {
 
 /// Collects what `options` ask for and publishes it as one run.
 pub(crate) async fn collect_and_publish<C: Cloud>(cloud: Arc<C>, job: Job, lake: &Lake, observer: Observer, stop: Stop) -> Result<PublishedRun, Trouble> {
-    let options = job.options.clone();
+    let (options, findings) = (job.options.clone(), job.findings.clone());
     let staging = Arc::new(Staging::default());
     let planned = {
         let staging = Arc::clone(&staging);
@@ -178,11 +180,11 @@ pub(crate) async fn collect_and_publish<C: Cloud>(cloud: Arc<C>, job: Job, lake:
             .next(format_args!("go on with `{}`", resume_command(lake, run))));
     }
     observer(Event::Publishing);
-    publish(lake, writer, chrono::Utc::now()).await.map_err(|error| publish_trouble(&error, lake, run))
+    publish(lake, writer, chrono::Utc::now(), &findings).await.map_err(|error| publish_trouble(&error, lake, run))
 }
 
 async fn begin(lake: &Lake, job: Job, plan: Plan) -> Result<(StagingWriter, Option<StagedRun>), LakeError> {
-    let Job { options, remembered, resume } = job;
+    let Job { options, remembered, resume, .. } = job;
     // A snapshot belongs to the day on which its facts were read: the run that completes another belongs to that one's day.
     let started_at = match &resume {
         Some(Resume::Published(earlier)) => earlier.started_at,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use kms_insights_findings::FindingSettings;
 use serde::Deserialize;
 
 use crate::exit::Trouble;
@@ -39,6 +40,13 @@ pub struct Settings {
     pub s3_bucket_owner: Option<String>,
     /// `--s3-region`
     pub s3_region: Option<String>,
+    /// `--organization-id`
+    pub organization_id: Option<String>,
+    /// `--organization-accounts`
+    pub organization_accounts: Option<Vec<String>>,
+    /// What the organization decides for itself about findings; `--trusted-accounts` goes before its own list.
+    #[serde(default)]
+    pub findings: FindingSettings,
 }
 
 impl Settings {
@@ -50,13 +58,33 @@ impl Settings {
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(Trouble::usage(format_args!("{}: {error}", path.display())).next("name a file that can be read with --config")),
         };
-        Self::parse(&text).map_err(|error| {
+        let settings = Self::parse(&text).map_err(|error| {
             Trouble::usage(format_args!("{}: {error}", path.display())).next("mend the file; its settings are named as the flags, with underscores")
-        })
+        })?;
+        settings.findings.check().map_err(|error| {
+            Trouble::usage(format_args!("{}: {error}", path.display()))
+                .next("mend the waiver under [[findings.waivers]]; the rules are those of docs/findings.md")
+        })?;
+        Ok(settings)
     }
 
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
+        toml::from_str(text).or_else(|error| {
+            // TOML has dates of its own, which nobody thinks of quoting. A file that is wrong otherwise is told as it was written.
+            let mut table: toml::Table = toml::from_str(text)?;
+            table.iter_mut().for_each(|(_, value)| quote_dates(value));
+            table.try_into().map_err(|_| error)
+        })
+    }
+}
+
+/// Puts texts in the place of dates.
+fn quote_dates(value: &mut toml::Value) {
+    match value {
+        toml::Value::Datetime(date) => *value = toml::Value::String(date.to_string()),
+        toml::Value::Array(values) => values.iter_mut().for_each(quote_dates),
+        toml::Value::Table(table) => table.iter_mut().for_each(|(_, value)| quote_dates(value)),
+        _ => {}
     }
 }
 
@@ -75,5 +103,26 @@ mod tests {
         let settings = Settings::parse("lake = \"s3://audit/kms\"\nregions = [\"eu-central-1\"]\nconcurrency = 4\n").unwrap();
         assert_eq!(settings.lake.as_deref(), Some("s3://audit/kms"));
         assert_eq!(settings.concurrency.map(std::num::NonZeroUsize::get), Some(4));
+    }
+
+    #[test]
+    fn findings_have_a_section_of_their_own_and_a_date_needs_no_quotes() {
+        let waiver =
+            |until: &str| format!("[findings]\nunused_days = 30\n[[findings.waivers]]\nrule = \"public\"\nreason = \"moved in May\"\nuntil = {until}\n");
+        let settings = Settings::parse(&waiver("2026-05-31")).unwrap();
+        assert_eq!(settings, Settings::parse(&waiver("\"2026-05-31\"")).unwrap());
+        assert_eq!((settings.findings.unused_days.get(), settings.findings.waivers[0].until.to_string().as_str()), (30, "2026-05-31"));
+        let error = Settings::parse("[findings]\nunused_day = 30\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("unknown field `unused_day`"), "{error}");
+    }
+
+    #[test]
+    fn a_waiver_of_everything_is_a_mistake_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, "[[findings.waivers]]\nreason = \"we are in a hurry\"\nuntil = 2026-12-31\n").unwrap();
+        let trouble = Settings::load(Some(&file)).unwrap_err();
+        assert_eq!(trouble.exit, crate::exit::Exit::Usage);
+        assert!(trouble.message.contains("we are in a hurry"), "{}", trouble.message);
     }
 }

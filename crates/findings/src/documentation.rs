@@ -2,7 +2,50 @@
 
 use std::fmt::Write as _;
 
-use crate::{Confidence, RULES, Severity};
+use serde_json::Value;
+
+use crate::{Confidence, FindingSettings, RULES, RestsOn, Severity, subject::PROPOSALS};
+
+/// What each setting decides. Their defaults are written by [`FindingSettings`] itself.
+const SETTINGS: [(&str, &str); 7] = [
+    ("rotation_period_days", "A longer rotation period is reported: [`rotation-period`](#rotation-period)."),
+    ("unused_days", "A key whose last use is so many days ago is reported: [`not-used`](#not-used)."),
+    ("disabled_days", "A key that may have been disabled for so many days is reported: [`disabled-long`](#disabled-long)."),
+    ("expiring_days", "Imported key material that expires within so many days is reported: [`material-expiring`](#material-expiring)."),
+    ("required_tags", "The keys of the tags that every customer managed key must have: [`required-tags`](#required-tags)."),
+    (
+        "trusted_accounts",
+        "Accounts outside the organization that its owner trusts, by their ids. What lets in none but them weighs low: \
+         [`outside-organization`](#outside-organization), [`outside-account`](#outside-account).",
+    ),
+    ("waivers", "What is put up with for a time: [Waivers](#waivers)."),
+];
+
+const EXAMPLE: &str = r#"[findings]
+rotation_period_days = 180
+required_tags = ["Owner", "DataClass"]
+trusted_accounts = ["444455556666"]
+
+# One finding.
+[[findings.waivers]]
+finding = "168a2fe7e672db35"
+reason = "The vendor's contract ends in March: SEC-1234"
+until = "2027-03-31"
+
+# A rule, for one key.
+[[findings.waivers]]
+rule = "rotation-off"
+key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+reason = "Its material is pinned until the devices are replaced: IOT-77"
+until = "2027-06-30"
+
+# A rule, for all keys of an account.
+[[findings.waivers]]
+rule = "no-alias"
+account = "999999999999"
+reason = "A sandbox"
+until = "2027-12-31"
+"#;
 
 /// The text of `docs/findings.md`.
 pub fn markdown() -> String {
@@ -18,7 +61,11 @@ pub fn markdown() -> String {
     // Writing to a String cannot fail.
     let _ = write!(
         page,
-        "`severity` says how bad it is if it is so ({}), `confidence` how sure it is that it is so ({}).\n\nAWS managed keys yield no findings about what \
+        "`severity` says how bad it is if it is so ({}), `confidence` how sure it is that it is so ({}). The two are never mixed: what cannot be told does not \
+         become harmless.\n\n\
+         - `certain`: it is so. Of somebody who comes in that means that a request exists which comes in, once conditions and Denies are weighed.\n\
+         - `likely`: it is so unless something keeps it from being so that no fact tells.\n\
+         - `possible`: it cannot be ruled out. The title says why it is not certain.\n\nAWS managed keys yield no findings about what \
          their policy says: nobody can change it.\n\n| rule | severity | what |\n|---|---|---|\n",
         severities.join(", "),
         confidences.join(", ")
@@ -26,17 +73,100 @@ pub fn markdown() -> String {
     for rule in RULES {
         let _ = writeln!(page, "| [`{0}`](#{0}) | {1} | {2} |", rule.id, rule.severity, rule.title);
     }
+    changed_policies(&mut page);
+    settings(&mut page);
+    waivers(&mut page);
     for rule in RULES {
+        let facts: Vec<String> = rule.rests_on.iter().copied().map(RestsOn::as_str).map(|fact| format!("`{fact}`")).collect();
+        let rests_on = if facts.is_empty() { "no fact: that one lacks is what it says".to_owned() } else { facts.join(", ") };
         let _ = write!(
             page,
-            "\n## {}\n\n**{}.** Severity: {}{}.\n\n{}\n\n*What to do:* {}\n",
+            "\n## {}\n\n**{}.** Severity: {}{}.\n\n{}\n\n*Rests on:* {}.\n\n*What to do:* {}\n",
             rule.id,
             rule.title,
             if rule.severity == Severity::Info { "" } else { "up to " },
             rule.severity,
             rule.documentation,
+            rests_on,
             rule.remediation
         );
     }
     page
+}
+
+fn changed_policies(page: &mut String) {
+    let _ = write!(
+        page,
+        "\n## Changed policies\n\nWhere a change of the policy `default` settles a finding, `changed_policy` holds the whole policy with that change: a condition more, \
+         principals or the statement less, a statement in two. Everything else stays as it is written. It is for a person to look at, not to be put unread: what \
+         is meant, nobody but the key's owner knows.\n\nA changed policy is shown only if it was tried out: it is a policy, the finding is gone with it, no other \
+         as bad takes its place, and the key's own account still holds the key. So a finding may have none: because only a person can say what is meant, because \
+         AWS RAM writes that policy, or because {PROPOSALS} others were made for the key.\n"
+    );
+}
+
+fn settings(page: &mut String) {
+    page.push_str(
+        "\n## Settings\n\nThe section `[findings]` of `kms-insights.toml` holds what an organization decides for itself. Whatever it does not name has its \
+         default; a name that there is not is an error, and so is a period of 0 days.\n\n| setting | default | what it decides |\n|---|---|---|\n",
+    );
+    // The settings always serialize: they are numbers, texts and lists, which JSON and TOML write alike.
+    let defaults = serde_json::to_value(FindingSettings::default()).unwrap_or_default();
+    for (name, what) in SETTINGS {
+        let _ = writeln!(page, "| `{name}` | `{}` | {what} |", defaults.get(name).unwrap_or(&Value::Null));
+    }
+    let _ = write!(page, "\nAn example:\n\n```toml\n{EXAMPLE}```\n");
+}
+
+fn waivers(page: &mut String) {
+    page.push_str(
+        "\n## Waivers\n\nA waiver says that somebody puts up with findings, why, and until when. It names a `finding` by its id, a `rule`, a `key` by its \
+         ARN, an `account`, or several of these: all that it names must fit, and it covers nothing else. One that names none of them would cover everything \
+         and is an error, and so is one that names a rule that there is not or gives no `reason`.\n\n`until` is the last day, in UTC, on which it holds, as \
+         of the day of the run. Where several cover a finding, the one that holds longest counts. A finding that is waived stays in the list with its waiver: \
+         it is put up with, not gone. The id of a finding about a statement changes with what the statement says, so a waiver by id ends when somebody widens \
+         what it was given for; one by rule and key does not.\n",
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct File {
+        findings: FindingSettings,
+    }
+
+    #[test]
+    fn every_setting_is_documented_once_with_its_default() {
+        let Value::Object(defaults) = serde_json::to_value(FindingSettings::default()).unwrap() else { panic!() };
+        let fields: BTreeSet<&str> = defaults.keys().map(String::as_str).collect();
+        assert_eq!(SETTINGS.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), fields);
+        assert_eq!(SETTINGS.len(), fields.len());
+        let written: String = SETTINGS.iter().fold("[findings]\n".to_owned(), |text, (name, _)| format!("{text}{name} = {}\n", defaults[*name]));
+        assert_eq!(toml::from_str::<File>(&written).unwrap().findings, FindingSettings::default(), "what the page gives as defaults is TOML, and the default");
+        for (name, _) in SETTINGS {
+            assert!(markdown().contains(&format!("| `{name}` | `{}` |", defaults[name])), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_example_is_a_configuration_that_is_accepted() {
+        let settings = toml::from_str::<File>(EXAMPLE).unwrap().findings;
+        assert_eq!(settings.check(), Ok(()));
+        assert_eq!((settings.rotation_period_days.get(), settings.waivers.len()), (180, 3));
+    }
+
+    #[test]
+    fn no_section_of_the_page_has_the_name_of_another() {
+        let page = markdown();
+        let sections: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(sections.iter().collect::<BTreeSet<_>>().len(), sections.len(), "{sections:?}");
+        assert_eq!(sections.len(), RULES.len() + 3);
+    }
 }

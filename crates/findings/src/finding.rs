@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Waiver;
+
 /// How bad it is, if it is so. Orders from [`Severity::Info`] to [`Severity::Critical`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,4 +96,8 @@ pub struct Finding {
     pub evidence: String,
     /// What to do about it.
     pub remediation: String,
+    /// The whole policy with the change that would do it, where a change of the policy does: JSON text for a person to look at before it is used.
+    pub changed_policy: Option<String>,
+    /// Who puts up with it for how long: the finding stands, but does not fail a check.
+    pub waiver: Option<Waiver>,
 }

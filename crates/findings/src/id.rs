@@ -38,7 +38,7 @@ fn statement_cause(policy: &str, statement: &Statement) -> String {
         Actions::Except(patterns) => (true, &patterns[..]),
         Actions::Absent => (false, &[][..]),
     };
-    let principals = sorted(statement.principals.listed().iter().map(|principal| (principal.principal_type.as_str(), principal.text.as_str())));
+    let principals = sorted(statement.principals.listed().iter().map(|principal| (principal.principal_type.as_str(), &*principal.text)));
     let conditions = sorted(statement.conditions.entries.iter().map(|condition| {
         let values = sorted(condition.values.iter().map(String::as_str));
         (condition.operator.text.to_ascii_lowercase(), condition.key.to_ascii_lowercase(), values)

@@ -8,13 +8,20 @@
 #![forbid(unsafe_code)]
 
 mod analysis;
+mod border;
+mod canonical_policy;
+mod changed_policy;
 mod documentation;
+mod fences;
 mod finding;
 mod id;
 mod rules;
+mod settings;
 mod subject;
 
-pub use analysis::{KeyAnalysis, KeyContext, analyze};
+pub use analysis::{KeyAnalysis, KeyContext, ReplicaPolicy, analyze};
+pub use canonical_policy::canonical_policy;
 pub use documentation::markdown;
 pub use finding::{Confidence, Finding, Severity};
-pub use rules::{RULES, RuleInfo};
+pub use rules::{RULES, RestsOn, RuleInfo};
+pub use settings::{FindingSettings, InvalidWaiver, Waiver};

@@ -1,48 +1,23 @@
 //! One key under examination, and how rules say what they found in it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
-use kms_insights_model::{AccountId, KeyMetadata};
-use kms_insights_policy::{Condition, Fence, Narrowing, PolicyDocument, PolicyError, Reach, Statement, StatementPrincipal, always_holds, narrowing};
-use serde_json::Value;
+use kms_insights_model::{Grant, KeyManager, KeyMetadata, KeyState, MultiRegionKeyType};
+use kms_insights_policy::{
+    PolicyDocument, PolicyError, Principal, PrincipalForm, Principals, Statement, Surroundings,
+    access::{Cause, Certainty, KeyAccess, KeyPolicies, PolicyName, WayIn, Who, key_access},
+};
+use serde_json::{Map, Value};
 
 use crate::{
-    Confidence, Finding, KeyContext, RuleInfo, Severity,
+    Confidence, Finding, KeyContext, RuleInfo, Severity, changed_policy,
     id::{stable_id, statement_causes},
 };
-
-/// The two policies that a key may carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PolicyName {
-    /// `default`
-    Default,
-    /// `AWS_RAM`: of a key shared through AWS Resource Access Manager.
-    AwsRam,
-}
-
-impl PolicyName {
-    /// What precedes the statement in a cause: nothing for the policy that every key has.
-    pub(crate) const fn prefix(self) -> &'static str {
-        match self {
-            Self::Default => "",
-            Self::AwsRam => "AWS_RAM policy, ",
-        }
-    }
-
-    /// AWS's name of the policy.
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::AwsRam => "AWS_RAM",
-        }
-    }
-}
 
 /// A policy of the key as far as it could be read.
 pub(crate) struct ReadPolicy {
     pub(crate) name: PolicyName,
     pub(crate) document: Option<PolicyDocument>,
-    pub(crate) rows: Vec<StatementPrincipal>,
     pub(crate) error: Option<PolicyError>,
     /// What the ids of its statements' findings are made of, once one is.
     pub(crate) causes: OnceCell<Vec<String>>,
@@ -51,14 +26,37 @@ pub(crate) struct ReadPolicy {
 /// A key under examination.
 pub(crate) struct Subject<'a> {
     pub(crate) context: &'a KeyContext<'a>,
+    pub(crate) around: Surroundings<'a>,
     pub(crate) policies: [ReadPolicy; 2],
+    pub(crate) access: KeyAccess,
+    /// How many changed policies may still be made: none for a policy that is only being tried out.
+    pub(crate) proposals: Cell<u8>,
 }
 
-/// A statement and those of its principals that a rule is about; never without any.
+/// A statement, and of the ways in that it opens those that a rule is about.
 pub(crate) struct Culprit<'s> {
     pub(crate) policy: &'s ReadPolicy,
+    pub(crate) document: &'s PolicyDocument,
     pub(crate) statement: &'s Statement,
-    pub(crate) rows: Vec<&'s StatementPrincipal>,
+    pub(crate) ways: Vec<&'s WayIn>,
+    proposals: &'s Cell<u8>,
+}
+
+/// How many changed policies are made for one key: each may be as long as the policy, and a policy may hold hundreds of statements.
+pub(crate) const PROPOSALS: u8 = 20;
+
+/// Takes one of the proposals that may still be made.
+fn take(proposals: &Cell<u8>) -> Option<()> {
+    proposals.set(proposals.get().checked_sub(1)?);
+    Some(())
+}
+
+/// What precedes the statement in a cause: nothing for the policy that every key has.
+pub(crate) const fn prefix(name: PolicyName) -> &'static str {
+    match name {
+        PolicyName::Default => "",
+        PolicyName::AwsRam => "AWS_RAM policy, ",
+    }
 }
 
 impl<'a> Subject<'a> {
@@ -67,33 +65,92 @@ impl<'a> Subject<'a> {
         self.context.facts.metadata.observed()
     }
 
+    /// `DescribeKey`'s answer, where it says that the customer manages the key.
+    pub(crate) fn customer_managed(&self) -> Option<&'a KeyMetadata> {
+        self.metadata().filter(|metadata| metadata.manager == Some(KeyManager::Customer))
+    }
+
+    /// The same for a key that does not wait for its deletion: all that can be done about one that does is to cancel that.
+    pub(crate) fn kept_by_customer(&self) -> Option<&'a KeyMetadata> {
+        self.customer_managed().filter(|metadata| !matches!(metadata.state, Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)))
+    }
+
+    /// Whether the key is a replica of a multi-Region set, which follows its primary in all that they share.
+    pub(crate) fn is_replica(&self) -> bool {
+        self.metadata().and_then(|metadata| metadata.multi_region.as_ref()).is_some_and(|set| set.key_type == MultiRegionKeyType::Replica)
+    }
+
     /// Whether AWS manages the key, so that nobody can act on what its policy says.
     pub(crate) fn is_aws_managed(&self) -> bool {
         self.metadata().is_some_and(KeyMetadata::is_aws_managed)
     }
 
-    /// Whether all these accounts are known to belong to the key's organization.
-    pub(crate) fn are_in_organization(&self, accounts: &[AccountId]) -> bool {
-        self.context.organization_accounts.is_some_and(|known| accounts.iter().all(|account| known.contains(account)))
+    /// The key's grants, as far as they could be read.
+    pub(crate) fn grants(&self) -> &'a [Grant] {
+        self.context.facts.grants.observed().map_or(&[], Vec::as_slice)
     }
 
-    /// The statements with a principal of which `test` holds, for keys whose policy the customer can change.
-    pub(crate) fn culprits(&self, test: impl Fn(&StatementPrincipal) -> bool) -> Vec<Culprit<'_>> {
+    /// The statements, for keys whose policy the customer can change; without a look at the ways in that they open.
+    pub(crate) fn statements(&self) -> impl Iterator<Item = Culprit<'_>> {
+        let policies = self.policies.iter().filter(|_| !self.is_aws_managed());
+        let statements = policies.filter_map(|policy| Some((policy, policy.document.as_ref()?)));
+        statements.flat_map(move |(policy, document)| {
+            document.statements.iter().map(move |statement| Culprit { policy, document, statement, ways: Vec::new(), proposals: &self.proposals })
+        })
+    }
+
+    /// The statements that open ways in of which `test` holds, each with those; what leads nowhere (`Kind::Intent`) is asked too.
+    pub(crate) fn culprits(&self, test: impl Fn(&WayIn) -> bool) -> Vec<Culprit<'_>> {
         let mut culprits: Vec<Culprit<'_>> = Vec::new();
         if self.is_aws_managed() {
             return culprits;
         }
-        for policy in &self.policies {
-            for row in policy.rows.iter().filter(|row| test(row)) {
-                let statement = policy.document.as_ref().and_then(|document| document.statements.get(row.statement_index));
-                match (culprits.last_mut(), statement) {
-                    (Some(last), _) if last.policy.name == policy.name && last.statement.index == row.statement_index => last.rows.push(row),
-                    (_, Some(statement)) => culprits.push(Culprit { policy, statement, rows: vec![row] }),
-                    (_, None) => {}
-                }
+        for way in self.access.ways.iter().filter(|way| test(way)) {
+            let Cause::Statement(name, index) = way.cause else { continue };
+            if let Some(last) = culprits.last_mut().filter(|last| last.policy.name == name && last.statement.index == index) {
+                last.ways.push(way);
+                continue;
+            }
+            let policy = self.policies.iter().find(|policy| policy.name == name);
+            let found = policy.and_then(|policy| policy.document.as_ref().map(|document| (policy, document)));
+            if let Some((policy, document)) = found
+                && let Some(statement) = document.statements.get(index)
+            {
+                culprits.push(Culprit { policy, document, statement, ways: vec![way], proposals: &self.proposals });
             }
         }
         culprits
+    }
+
+    /// The policy `default` with one more statement.
+    pub(crate) fn with_another_statement(&self, document: &PolicyDocument, statement: Value) -> Option<String> {
+        take(&self.proposals)?;
+        changed_policy::with_another(document, statement)
+    }
+
+    /// The grants that open ways in of which `test` holds, each with those.
+    pub(crate) fn granted(&self, test: impl Fn(&WayIn) -> bool) -> Vec<(&'a Grant, Vec<&WayIn>)> {
+        let mut granted: Vec<(&'a Grant, Vec<&WayIn>)> = Vec::new();
+        // Ways stand in the order of the grants, of which there may be many.
+        let mut grants = self.grants().iter();
+        for way in self.access.ways.iter().filter(|way| test(way)) {
+            let Cause::Grant(id) = &way.cause else { continue };
+            match granted.last_mut() {
+                Some((grant, ways)) if *grant.id == **id => ways.push(way),
+                _ => granted.extend(grants.find(|grant| *grant.id == **id).map(|grant| (grant, vec![way]))),
+            }
+        }
+        granted
+    }
+
+    /// The same key with another policy `default`, to try it out.
+    pub(crate) fn with_default_policy(&self, document: PolicyDocument) -> Self {
+        let [_, ram] = &self.policies;
+        let read = |name, document| ReadPolicy { name, document, error: None, causes: OnceCell::new() };
+        let policies = [read(PolicyName::Default, Some(document)), read(ram.name, ram.document.clone())];
+        let documents = KeyPolicies { default: policies[0].document.as_ref(), ram: policies[1].document.as_ref() };
+        let access = key_access(documents, self.grants(), &self.around);
+        Self { context: self.context, around: self.around, policies, access, proposals: Cell::new(0) }
     }
 
     /// A finding of `rule`, whose cause has a name that stays.
@@ -102,110 +159,149 @@ impl<'a> Subject<'a> {
         made(id, rule, weight, title, cause, evidence)
     }
 
+    /// A finding of `rule` about a grant.
+    pub(crate) fn grant_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, grant: &Grant) -> Finding {
+        // A grant always serializes: its maps have text for keys.
+        let evidence = serde_json::to_string(grant).unwrap_or_default();
+        self.finding(rule, weight, title, format!("grant {}", grant.id), evidence)
+    }
+
     /// A finding of `rule` about a statement: its cause says where the statement stands, its id is made of what it says.
     pub(crate) fn statement_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, culprit: &Culprit<'_>) -> Finding {
         let id = stable_id(&self.context.facts.arn, rule.id, culprit.stable_cause());
         made(id, rule, weight, title, culprit.cause(), culprit.statement.text.to_string())
     }
-
-    /// How sure it is that the statement lets in the culprit, if it is this sure that it does so by itself: at most likely where a Deny of the key's policies may
-    /// forbid it. What the Deny's conditions come to is not weighed.
-    pub(crate) fn unless_forbidden(&self, culprit: &Culprit<'_>, confidence: Confidence) -> Confidence {
-        let may_be_forbidden = || {
-            let mut statements = self.policies.iter().filter_map(|policy| policy.document.as_ref()).flat_map(|document| &document.statements);
-            statements.any(|deny| culprit.rows.iter().any(|row| deny.may_forbid(culprit.statement, row)))
-        };
-        if confidence == Confidence::Certain && may_be_forbidden() { Confidence::Likely } else { confidence }
-    }
-
-    /// Why the conditions of the statement leave open whose request it is: what was weighed, for the reader.
-    pub(crate) fn weighed(&self, culprit: &Culprit<'_>) -> String {
-        let conditions = &culprit.statement.conditions.entries;
-        let weighed: Vec<String> = conditions
-            .iter()
-            .map(|condition| match self.narrowing(culprit, condition) {
-                Narrowing::Nothing(reason) => format!("{} {} does not fence: {reason}", condition.operator, condition.key),
-                Narrowing::CallerOrganization(named) | Narrowing::SourceOrganization(named)
-                    if !named.iter().all(|organization| organization.is(self.context.organization_id)) =>
-                {
-                    format!("{} {} admits an organization that is not known to be the key's", condition.operator, condition.key)
-                }
-                _ => format!("{} {} fences", condition.operator, condition.key),
-            })
-            .collect();
-        if weighed.is_empty() { String::new() } else { format!(" ({})", weighed.join("; ")) }
-    }
-
-    /// What one condition of the statement demands.
-    pub(crate) fn narrowing(&self, culprit: &Culprit<'_>, condition: &Condition) -> Narrowing {
-        let variables = culprit.policy.document.as_ref().is_some_and(PolicyDocument::has_variables);
-        narrowing(condition, &culprit.statement.conditions, &self.context.facts.arn, variables)
-    }
-
-    /// The fence of a statement.
-    pub(crate) fn fence(&self, culprit: &Culprit<'_>) -> Fence {
-        let variables = culprit.policy.document.as_ref().is_some_and(PolicyDocument::has_variables);
-        Fence::of(&culprit.statement.conditions, &self.context.facts.arn, variables)
-    }
 }
 
 fn made(id: String, rule: &RuleInfo, weight: (Severity, Confidence), title: String, cause: String, evidence: String) -> Finding {
     let (severity, confidence) = weight;
-    Finding { id, rule: rule.id, severity, confidence, title, cause, evidence, remediation: rule.remediation.to_owned() }
+    // Names that policies hold may be written to confuse a terminal.
+    let [title, cause] = [title, cause].map(|text| if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text });
+    Finding { id, rule: rule.id, severity, confidence, title, cause, evidence, remediation: rule.remediation.to_owned(), changed_policy: None, waiver: None }
 }
 
-impl Culprit<'_> {
+impl<'s> Culprit<'s> {
     /// What the ids of findings about the statement are made of.
     fn stable_cause(&self) -> &str {
-        let all = self.policy.causes.get_or_init(|| {
-            let document = self.policy.document.as_ref();
-            document.map(|document| statement_causes(self.policy.name.as_str(), document)).unwrap_or_default()
-        });
+        let all = self.policy.causes.get_or_init(|| statement_causes(self.policy.name.as_str(), self.document));
         // Each statement of the document has one.
         all.get(self.statement.index).map_or("", String::as_str)
     }
 
     /// The statement by its number and `Sid`.
     pub(crate) fn cause(&self) -> String {
-        let prefix = self.policy.name.prefix();
+        let prefix = prefix(self.policy.name);
         let index = self.statement.index;
         match &self.statement.sid {
-            Some(sid) => format!("{prefix}statement {index} ({})", sid.replace(char::is_control, "\u{fffd}")),
+            Some(sid) => format!("{prefix}statement {index} ({sid})"),
             None => format!("{prefix}statement {index}"),
         }
     }
 
-    /// Who is meant: the principals, or where the statement says `NotPrincipal`, everyone except them.
+    /// Who comes in by the ways, each once, at most three by name.
     pub(crate) fn whom(&self) -> String {
-        let except = if self.statement.principals.is_negated() { "everyone except " } else { "" };
-        format!("{except}{}", self.names())
+        names(self.ways.iter().map(|way| way.who.to_string()))
     }
 
-    /// The principals by name, at most three of them.
-    pub(crate) fn names(&self) -> String {
-        const LIMIT: usize = 3;
-        let mut names: Vec<String> = self.rows.iter().take(LIMIT).map(|row| row.principal.replace(char::is_control, "\u{fffd}")).collect();
-        if self.rows.len() > LIMIT {
-            names.push(format!("{} more", self.rows.len() - LIMIT));
+    /// What the ways leave as fences, for the reader: nothing where one of them has none.
+    pub(crate) fn fences(&self) -> String {
+        let mut fences: Vec<String> = self.ways.iter().map(|way| way.fence.to_string()).collect();
+        fences.sort_unstable();
+        fences.dedup();
+        match fences.as_slice() {
+            [] => String::new(),
+            fences if fences.iter().any(String::is_empty) => String::new(),
+            fences => format!(", if {}", fences.join("; or if ")),
         }
-        names.join(", ")
     }
 
-    /// Whether nothing but the principal decides: the statement has no conditions, or none that could fail.
-    pub(crate) fn is_unconditional(&self) -> bool {
-        self.statement.conditions.entries.iter().all(always_holds)
-    }
-
-    /// Certain where nothing but the principal decides, likely where the statement has conditions that may yet keep some out.
+    /// How sure it is that somebody comes in: certain where one of the ways is.
     pub(crate) fn confidence(&self) -> Confidence {
-        if self.rows.iter().all(|row| row.reach == Reach::Unknown) {
-            Confidence::Possible
-        } else if self.is_unconditional() {
-            Confidence::Certain
-        } else {
-            Confidence::Likely
+        if self.ways.iter().any(|way| way.certainty.is_certain()) { Confidence::Certain } else { Confidence::Possible }
+    }
+
+    /// The weight of the gravest of the ways: how bad it is first, then how sure.
+    pub(crate) fn weigh(&self, weight: impl Fn(&WayIn) -> Option<(Severity, Confidence)>) -> (Severity, Confidence) {
+        // A culprit has a way of which the rule is about.
+        self.ways.iter().filter_map(|way| weight(way)).max().unwrap_or((Severity::Info, Confidence::Possible))
+    }
+
+    /// Why it is not certain, for the reader: nothing where it is.
+    pub(crate) fn doubt(&self) -> String {
+        match self.ways.iter().find_map(|way| match &way.certainty {
+            Certainty::Unknown(reason) => Some(reason),
+            Certainty::Certain => None,
+        }) {
+            Some(reason) if self.confidence() != Confidence::Certain => format!(" (not certain: {reason})"),
+            _ => String::new(),
         }
     }
+
+    /// The statement as JSON, to be changed. Nothing where no change is asked for: of the policy of a shared resource, which AWS RAM writes, of a policy that is being
+    /// tried out, and once there are enough.
+    pub(crate) fn written(&self) -> Option<Map<String, Value>> {
+        if self.policy.name == PolicyName::AwsRam {
+            return None;
+        }
+        take(self.proposals)?;
+        serde_json::from_str(&self.statement.text).ok()
+    }
+
+    /// The policy with these statements, or none, in the place of this one.
+    pub(crate) fn replaced_by(&self, statements: Vec<Map<String, Value>>) -> Option<String> {
+        changed_policy::with_statements(self.document, self.statement, statements)
+    }
+
+    /// The policy with one more condition on this statement.
+    pub(crate) fn with_condition(&self, operator: &str, key: &str, value: Value) -> Option<String> {
+        let mut statement = self.written()?;
+        changed_policy::add_condition(&mut statement, operator, key, value)?;
+        self.replaced_by(vec![statement])
+    }
+
+    /// The policy without these principals in this statement, and without the statement where it then names nobody. A `NotPrincipal` must name somebody.
+    pub(crate) fn without_principals(&self, gone: &[&Principal]) -> Option<String> {
+        let mut statement = self.written()?;
+        match changed_policy::remove_principals(&mut statement, gone)? {
+            true => self.replaced_by(vec![statement]),
+            false if self.statement.principals.is_negated() => None,
+            false => self.replaced_by(Vec::new()),
+        }
+    }
+
+    /// The principals of the statement's list by which the ways open; nothing where one of them is there by a condition and not by its name.
+    pub(crate) fn listed(&self) -> Option<Vec<&'s Principal>> {
+        let Principals::Only(all) = &self.statement.principals else { return None };
+        let opens = |principal: &Principal, way: &WayIn| match &way.who {
+            Who::Named(named) => named == principal,
+            Who::Account(account) => principal.form == PrincipalForm::Account(account.id),
+            _ => false,
+        };
+        let by_name = self.ways.iter().all(|way| all.iter().any(|principal| opens(principal, way)));
+        by_name.then(|| all.iter().filter(|principal| self.ways.iter().any(|way| opens(principal, way))).collect())
+    }
+}
+
+/// How sure it is that somebody comes in by the way.
+pub(crate) const fn confidence(way: &WayIn) -> Confidence {
+    if way.certainty.is_certain() { Confidence::Certain } else { Confidence::Possible }
+}
+
+/// Names for a title: each once, at most three of them.
+pub(crate) fn names(all: impl Iterator<Item = String>) -> String {
+    const LIMIT: usize = 3;
+    let mut names: Vec<String> = Vec::new();
+    for name in all {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = names.len().saturating_sub(LIMIT);
+    names.truncate(LIMIT);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    names.join(", ")
 }
 
 /// JSON text of a small value made here.

@@ -70,27 +70,35 @@ fn ids_of_known_findings_never_change() {
 }
 
 #[test]
-fn what_a_deny_may_forbid_is_at_most_likely() {
-    let own = json!({ "StringNotEquals": { "aws:PrincipalAccount": "111122223333" } });
+fn a_deny_takes_back_what_it_covers_and_nothing_else() {
+    let strangers = json!({ "StringNotEquals": { "aws:PrincipalAccount": "111122223333" } });
+    let elsewhere = json!({ "StringNotEquals": { "aws:SourceVpce": "vpce-1a2b3c4d" } });
     let everyone = json!("*");
-    let deny = |principal: &Value, action: &str| statement("Deny", principal, action, &own);
-    for (principal, rule, severity) in [(everyone.clone(), "public", Severity::Critical), (vendor("a"), "outside-account", Severity::High)] {
+    let deny = |principal: &Value, action: &str, condition: &Value| statement("Deny", principal, action, condition);
+    let (certain, possible) = (Some(Confidence::Certain), Some(Confidence::Possible));
+    for (principal, rule) in [(everyone.clone(), "public"), (vendor("a"), "outside-account")] {
         for (statements, confidence, why) in [
-            (vec![allow(&principal)], Confidence::Certain, "no Deny"),
-            (vec![allow(&principal), deny(&everyone, "kms:*")], Confidence::Likely, "a Deny for everyone"),
-            (vec![deny(&everyone, "kms:Decrypt"), allow(&principal)], Confidence::Likely, "wherever it stands"),
-            (vec![allow(&principal), deny(&everyone, "kms:Sign")], Confidence::Certain, "of other actions"),
-            (vec![allow(&principal), deny(&vendor("z"), "kms:*")], Confidence::Certain, "for somebody else"),
+            (vec![allow(&principal)], certain, "no Deny"),
+            (vec![allow(&principal), deny(&everyone, "kms:*", &strangers)], None, "a Deny for all strangers"),
+            (vec![deny(&everyone, "kms:Decrypt", &strangers), allow(&principal)], None, "wherever it stands"),
+            (vec![allow(&principal), deny(&everyone, "kms:Sign", &strangers)], certain, "of other actions"),
+            (vec![allow(&principal), deny(&vendor("z"), "kms:*", &strangers)], certain, "for somebody else"),
+            (vec![allow(&principal), deny(&everyone, "kms:*", &elsewhere)], possible, "from all networks but one"),
+            (
+                vec![allow(&principal), deny(&everyone, "kms:*", &json!({ "Bool": { "aws:SecureTransport": "false" } }))],
+                certain,
+                "without TLS, which KMS demands",
+            ),
         ] {
-            let found = finding(&policy(&statements), rule);
-            assert_eq!((found.severity, found.confidence), (severity, confidence), "{rule}: {why}");
+            let found = findings(&policy(&statements)).into_iter().find(|finding| finding.rule == rule);
+            assert_eq!(found.map(|finding| finding.confidence), confidence, "{rule}: {why}");
         }
-        let mut shared = policy(&[deny(&everyone, "*")]);
+        let mut shared = policy(&[deny(&everyone, "*", &strangers)]);
         shared["ram_policy"] = policy(&[allow(&principal)])["policy"].clone();
-        assert_eq!(finding(&shared, rule).confidence, Confidence::Likely, "{rule}: a Deny in the key's other policy");
+        assert!(findings(&shared).iter().all(|finding| finding.rule != rule), "{rule}: a Deny in the key's other policy");
     }
     let network = json!({ "IpAddress": { "aws:SourceIp": "203.0.113.0/24" } });
-    let possible = policy(&[statement("Allow", &everyone, "kms:Decrypt", &network), deny(&everyone, "kms:*")]);
+    let possible = policy(&[statement("Allow", &everyone, "kms:Decrypt", &network), deny(&everyone, "kms:Sign", &strangers)]);
     assert_eq!(finding(&possible, "public").confidence, Confidence::Possible, "a Deny makes nothing surer");
 }
 
@@ -103,7 +111,8 @@ fn statements_that_allow_nothing_on_the_key_are_no_findings() {
         assert_eq!(findings(&policy(&[statement])), [], "{element} {actions}");
     }
     let unknown = json!({ "Effect": "Allow", "Principal": "*", "Action": "kms:NewInTheFuture", "Resource": "*" });
-    assert_eq!(finding(&policy(&[unknown]), "public").severity, Severity::Critical);
+    let found = finding(&policy(&[unknown]), "public");
+    assert_eq!((found.severity, found.confidence), (Severity::Critical, Confidence::Possible), "there may be such an action tomorrow");
 }
 
 #[test]
@@ -114,7 +123,7 @@ fn a_service_that_acts_for_another_account_lets_that_in() {
     let found = finding(&for_account("444455556666"), "outside-account");
     assert_eq!(
         (found.severity, found.confidence, found.title.as_str()),
-        (Severity::High, Confidence::Likely, "Outside the key's account, this is allowed: logs.amazonaws.com (StringEquals aws:SourceAccount fences)")
+        (Severity::High, Confidence::Certain, "Outside the key's account, this is allowed: logs.amazonaws.com, if aws:SourceAccount is 444455556666")
     );
     let mut inside = for_account("444455556666");
     inside["organization_accounts"] = json!(["111122223333", "444455556666"]);
@@ -126,23 +135,31 @@ fn everyone_of_the_own_account_is_wider_than_its_root() {
     let own = || json!({ "kms:CallerAccount": "111122223333" });
     let mut via = own();
     via["kms:ViaService"] = json!("s3.eu-central-1.amazonaws.com");
-    let deny = statement("Deny", &json!("*"), "kms:*", &json!({ "Bool": { "aws:SecureTransport": "false" } }));
-    let allowed = |condition: &Value| statement("Allow", &json!("*"), "kms:Decrypt", &json!({ "StringEquals": condition }));
-    for (statements, severity, confidence) in [
-        (vec![allowed(&own())], Severity::Medium, Confidence::Certain),
-        (vec![allowed(&own()), deny], Severity::Medium, Confidence::Likely),
-        (vec![allowed(&via)], Severity::Low, Confidence::Likely),
+    let allowed = |condition: &Value| statement("Allow", &json!("*"), "kms:Encrypt", &json!({ "StringEquals": condition }));
+    let tls = statement("Deny", &json!("*"), "kms:*", &json!({ "Bool": { "aws:SecureTransport": "false" } }));
+    let network = statement("Deny", &json!("*"), "kms:*", &json!({ "StringNotEquals": { "aws:SourceVpce": "vpce-1a2b3c4d" } }));
+    for (statements, severity, confidence, fence) in [
+        (vec![allowed(&own())], Severity::Medium, Confidence::Certain, "kms:CallerAccount is 111122223333"),
+        (vec![allowed(&own()), tls], Severity::Medium, Confidence::Certain, "kms:CallerAccount is 111122223333"),
+        (
+            vec![allowed(&own()), network],
+            Severity::Low,
+            Confidence::Possible,
+            "aws:SourceVpce is vpce-1a2b3c4d; kms:CallerAccount is 111122223333 (not certain: who can send from that network cannot be told)",
+        ),
+        (vec![allowed(&via)], Severity::Low, Confidence::Certain, "kms:CallerAccount is 111122223333; kms:ViaService is s3.eu-central-1.amazonaws.com"),
     ] {
         let found = findings(&policy(&statements));
+        let title = format!("Every principal of the key's account is allowed, and needs no IAM policy for it, if {fence}");
         assert_eq!(
             found.iter().map(|finding| (finding.rule, finding.severity, finding.confidence, finding.title.as_str())).collect::<Vec<_>>(),
-            [("whole-account", severity, confidence, "Every principal of the key's account is allowed, and needs no IAM policy for it")]
+            [("whole-account", severity, confidence, title.as_str())]
         );
     }
     let root = finding(&policy(&[allow(&json!({ "AWS": "111122223333" }))]), "whole-account");
     assert_eq!(
         (root.severity, root.confidence, root.title.as_str()),
-        (Severity::Info, Confidence::Certain, "The IAM policies of this account decide who is allowed: 111122223333")
+        (Severity::Info, Confidence::Certain, "The IAM policies of this account decide who is allowed: account 111122223333")
     );
     let mut managed = policy(&[allowed(&own())]);
     managed["facts"] = json!({ "metadata": { "value": { "manager": "AWS" } } });

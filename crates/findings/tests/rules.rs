@@ -64,31 +64,43 @@ fn statement(principal: &serde_json::Value, condition: &serde_json::Value) -> se
 }
 
 #[test]
-fn public_is_critical_and_certain_only_without_conditions() {
+fn what_a_stranger_can_fulfil_does_not_make_public_any_better() {
     let open = finding(&statement(&json!("*"), &json!({})), "public");
     assert_eq!((open.severity, open.confidence), (Severity::Critical, Confidence::Certain));
     assert_eq!(open.cause, "statement 0 (S)");
-    let via = finding(&statement(&json!("*"), &json!({ "StringEquals": { "kms:ViaService": "s3.us-east-1.amazonaws.com" } })), "public");
-    assert_eq!((via.severity, via.confidence), (Severity::High, Confidence::Likely));
-    assert!(via.title.contains("kms:ViaService does not fence: it names a service"), "{}", via.title);
-    let context = finding(&statement(&json!("*"), &json!({ "StringEquals": { "kms:EncryptionContext:app": "x" } })), "public");
-    assert_eq!((context.severity, context.confidence), (Severity::High, Confidence::Possible));
+    for (condition, fence) in [
+        (json!({ "StringEquals": { "kms:ViaService": "s3.us-east-1.amazonaws.com" } }), "if kms:ViaService is s3.us-east-1.amazonaws.com"),
+        (json!({ "StringEquals": { "kms:EncryptionContext:app": "x" } }), "if kms:EncryptionContext:app is x"),
+        (json!({ "StringEquals": { "aws:PrincipalTag/team": "blue" } }), "if aws:PrincipalTag/team is blue"),
+    ] {
+        let found = finding(&statement(&json!("*"), &condition), "public");
+        assert_eq!((found.severity, found.confidence), (Severity::Critical, Confidence::Certain), "{condition}");
+        assert!(found.title.contains(fence), "{}", found.title);
+    }
+}
+
+#[test]
+fn what_nobody_can_tell_of_strangers_makes_public_possible_and_says_why() {
+    let vpc = finding(&statement(&json!("*"), &json!({ "StringEquals": { "aws:SourceVpce": "vpce-1a2b3c4d" } })), "public");
+    assert_eq!((vpc.severity, vpc.confidence), (Severity::High, Confidence::Possible));
+    assert!(vpc.title.ends_with("(not certain: who can send from that network cannot be told)"), "{}", vpc.title);
 }
 
 #[test]
 fn what_is_public_is_not_also_outside_the_account() {
     let analysis = Example::new(&statement(&json!("*"), &json!({}))).analyze();
     let rules: Vec<&str> = analysis.findings.iter().map(|finding| finding.rule).collect();
-    assert_eq!(rules, ["public"]);
+    assert_eq!(rules, ["public", "broad-decrypt"]);
 }
 
 #[test]
-fn the_organization_lowers_severity_and_nothing_else() {
+fn the_organization_decides_which_rule_speaks_and_how_loud() {
     let vendor = json!({ "AWS": "444455556666" });
     let mut example = statement(&vendor, &json!({}));
-    assert_eq!(finding(&example, "outside-account").severity, Severity::High);
+    assert_eq!(finding(&example, "outside-account").severity, Severity::High, "nothing is known of the organization");
     example["organization_accounts"] = json!(["111122223333"]);
-    assert_eq!(finding(&example, "outside-account").severity, Severity::High);
+    let outside = finding(&example, "outside-organization");
+    assert_eq!((outside.severity, outside.confidence), (Severity::High, Confidence::Certain));
     example["organization_accounts"] = json!(["111122223333", "444455556666"]);
     let inside = finding(&example, "outside-account");
     assert_eq!((inside.severity, inside.confidence), (Severity::Medium, Confidence::Certain));
@@ -101,31 +113,40 @@ fn the_organization_lowers_severity_and_nothing_else() {
 }
 
 #[test]
-fn a_fence_around_an_organization_lowers_severity_only_if_it_is_the_keys_own() {
+fn a_fence_around_an_organization_counts_only_if_it_is_the_keys_own() {
     let vendor = || json!({ "AWS": "arn:aws:iam::444455556666:root" });
     let ids = |ids: &[&str]| json!({ "StringEquals": { "aws:PrincipalOrgID": ids } });
+    let paths = |path: &str| json!({ "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": path } });
     let (own, strange) = (Some("o-example"), "o-attacker99");
-    for (principal, condition, organization_id, severity) in [
-        (json!("*"), ids(&["o-example"]), own, Severity::Medium),
-        (vendor(), ids(&["o-example"]), own, Severity::Medium),
-        (json!("*"), ids(&["${aws:ResourceOrgID}"]), None, Severity::Medium),
-        (json!("*"), json!({ "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": "o-example/r-ab12/*" } }), own, Severity::Medium),
-        (json!("*"), json!({ "StringEquals": { "aws:SourceOrgID": "o-example" } }), own, Severity::Medium),
-        (json!("*"), ids(&[strange]), own, Severity::High),
-        (vendor(), ids(&[strange]), own, Severity::High),
-        (json!("*"), ids(&["o-example", strange]), own, Severity::High),
-        (json!("*"), ids(&["o-example"]), None, Severity::High),
-        (json!("*"), json!({ "ForAnyValue:StringLike": { "aws:PrincipalOrgPaths": "o-attacker99/r-ab12/*" } }), own, Severity::High),
-        (json!("*"), json!({ "StringEquals": { "aws:SourceOrgID": strange } }), own, Severity::High),
+    let (certain, possible) = (Confidence::Certain, Confidence::Possible);
+    let inside = |confidence| ("outside-account", Severity::Medium, confidence);
+    let outside = |confidence| ("outside-organization", Severity::High, confidence);
+    let unknown = |confidence| ("outside-account", Severity::High, confidence);
+    for (principal, condition, organization_id, expected) in [
+        (json!("*"), ids(&["o-example"]), own, inside(certain)),
+        // Whether the account is one of the organization is not known; if it is none, it does not come in.
+        (vendor(), ids(&["o-example"]), own, inside(possible)),
+        (vendor(), ids(&["${aws:ResourceOrgID}"]), None, inside(possible)),
+        // There may be no organization.
+        (json!("*"), ids(&["${aws:ResourceOrgID}"]), None, inside(possible)),
+        // There may be no account under that path.
+        (json!("*"), paths("o-example/r-ab12/*"), own, inside(possible)),
+        (json!("*"), json!({ "StringEquals": { "aws:SourceOrgID": "o-example" } }), own, inside(certain)),
+        (json!("*"), ids(&[strange]), own, outside(certain)),
+        (vendor(), ids(&[strange]), own, outside(possible)),
+        (json!("*"), ids(&["o-example", strange]), own, outside(certain)),
+        (json!("*"), paths("o-attacker99/r-ab12/*"), own, outside(certain)),
+        (json!("*"), json!({ "StringEquals": { "aws:SourceOrgID": strange } }), own, outside(certain)),
+        (json!("*"), ids(&["o-example"]), None, unknown(certain)),
     ] {
         let mut example = statement(&principal, &condition);
         if let Some(id) = organization_id {
             example["organization_id"] = json!(id);
         }
-        let found = finding(&example, "outside-account");
-        assert_eq!((found.severity, found.confidence), (severity, Confidence::Likely), "{principal} {condition} {organization_id:?}");
+        let (rule, severity, confidence) = expected;
+        let found = finding(&example, rule);
+        assert_eq!((found.severity, found.confidence), (severity, confidence), "{principal} {condition} {organization_id:?}");
         assert_eq!(found.title.contains("inside the organization"), severity == Severity::Medium, "{}", found.title);
-        assert_eq!(found.title.contains("not known to be the key's"), severity == Severity::High, "{}", found.title);
     }
 }
 
@@ -137,11 +158,12 @@ fn a_condition_that_always_holds_is_as_good_as_none() {
     ] {
         let open = finding(&statement(&json!("*"), &condition), "public");
         assert_eq!((open.severity, open.confidence), (Severity::Critical, Confidence::Certain), "{condition}");
+        assert!(!open.title.contains(", if "), "{}", open.title);
         let vendor = finding(&statement(&json!({ "AWS": "444455556666" }), &condition), "outside-account");
         assert_eq!(vendor.confidence, Confidence::Certain, "{condition}");
     }
     let named = finding(&statement(&json!("*"), &json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/admin" } })), "public");
-    assert_eq!((named.severity, named.confidence), (Severity::High, Confidence::Likely), "what it says of the caller is known, and fences nothing");
+    assert_eq!((named.severity, named.confidence), (Severity::Critical, Confidence::Certain), "whoever has an account can make a role of that name");
     let network = json!({ "StringLike": { "aws:PrincipalArn": "*" }, "IpAddress": { "aws:SourceIp": "203.0.113.0/24" } });
     let network = finding(&statement(&json!("*"), &network), "public");
     assert_eq!((network.severity, network.confidence), (Severity::High, Confidence::Possible), "the other condition still counts");
@@ -154,7 +176,8 @@ fn who_is_excluded_is_not_said_to_be_allowed() {
     policy.as_object_mut().unwrap().remove("Principal");
     policy["NotPrincipal"] = json!({ "AWS": "arn:aws:iam::111122223333:user/eve" });
     let found = finding(&example, "outside-account");
-    assert!(found.title.contains("this is allowed: everyone except arn:aws:iam::111122223333:user/eve"), "{}", found.title);
+    let (whom, fence) = ("this is allowed: every principal of organization o-example", "if the caller is not arn:aws:iam::111122223333:user/eve");
+    assert!(found.title.contains(whom) && found.title.ends_with(fence), "{}", found.title);
 }
 
 #[test]
@@ -210,7 +233,7 @@ fn a_service_that_is_grantee_in_its_own_field_is_no_other_account() {
 fn one_statement_of_many_principals_is_one_finding_and_names_three() {
     let roles: Vec<String> = (0..20).map(|number| format!("arn:aws:iam::444455556666:role/r{number}")).collect();
     let analysis = Example::new(&statement(&json!({ "AWS": roles }), &json!({}))).analyze();
-    assert_eq!(analysis.statements.len(), 20);
+    assert_eq!(analysis.statements.len(), 20 + 1, "and the keeper");
     assert_eq!(analysis.findings.len(), 1);
     assert!(analysis.findings[0].title.ends_with("role/r2, 17 more"), "{}", analysis.findings[0].title);
 }
@@ -229,7 +252,7 @@ fn both_policies_of_a_shared_key_count() {
     let mut example = statement(&json!({ "AWS": "arn:aws:iam::111122223333:user/a" }), &json!({}));
     example["ram_policy"] = json!({ "Statement": [{ "Effect": "Allow", "Principal": { "AWS": "444455556666" }, "Action": "kms:Decrypt", "Resource": "*" }] });
     let analysis = Example::new(&example).analyze();
-    assert_eq!((analysis.statements.len(), analysis.ram_statements.len()), (1, 1));
+    assert_eq!((analysis.statements.len(), analysis.ram_statements.len()), (1 + 1, 1), "and the keeper");
     assert_eq!(kms_insights_policy::join_labels(&analysis.concerns), "Principal is account;Access provided to IAM user;External account");
     let outside = analysis.findings.iter().find(|finding| finding.rule == "outside-account").unwrap();
     assert_eq!(outside.cause, "AWS_RAM policy, statement 0");
@@ -242,7 +265,7 @@ fn aws_managed_keys_yield_no_findings_about_what_their_policy_says() {
     example["facts"] = json!({ "metadata": { "value": { "manager": "AWS" } } });
     let analysis = Example::new(&example).analyze();
     assert_eq!(analysis.findings, []);
-    assert_eq!(analysis.statements.len(), 3);
+    assert_eq!(analysis.statements.len(), 3 + 1, "and the keeper");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The Rust types that a table's column may have. The type of a row's field *is* the column's type and nullability, so that the two cannot drift apart.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{
@@ -167,40 +167,54 @@ fixed_cell!(i64, BigInt, Int64Array, |array, row| Some(array.value(row)), |value
 fixed_cell!(f64, Double, Float64Array, |array, row| Some(array.value(row)), |value| *value);
 fixed_cell!(Timestamp, Timestamp, TimestampMillisecondArray, |array, row| DateTime::from_timestamp_millis(array.value(row)), |value| value.timestamp_millis());
 
-impl Cell for String {
-    const TYPE: ColumnType = ColumnType::Text;
-    const NULLABLE: bool = false;
+/// Declares the cell of a type that is a text, and of its option.
+macro_rules! text_cell {
+    ($($type:ty),+ $(,)?) => {$(
+        impl Cell for $type {
+            const TYPE: ColumnType = ColumnType::Text;
+            const NULLABLE: bool = false;
 
-    fn column<'a>(values: impl Iterator<Item = &'a Self>) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(StringArray::from_iter_values(values)))
-    }
+            fn column<'a>(values: impl Iterator<Item = &'a Self>) -> Result<ArrayRef, ArrowError>
+            where
+                Self: 'a,
+            {
+                Ok(Arc::new(StringArray::from_iter_values(values.map(|value| &**value))))
+            }
 
-    fn values(column: &dyn Array) -> Vec<Option<Self>> {
-        <Option<Self> as Cell>::values(column).into_iter().map(Option::flatten).collect()
-    }
+            fn values(column: &dyn Array) -> Vec<Option<Self>> {
+                <Option<Self> as Cell>::values(column).into_iter().map(Option::flatten).collect()
+            }
 
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.len()
-    }
+            fn size(&self) -> usize {
+                size_of::<Self>() + self.len()
+            }
+        }
+
+        impl Cell for Option<$type> {
+            const TYPE: ColumnType = ColumnType::Text;
+            const NULLABLE: bool = true;
+
+            fn column<'a>(values: impl Iterator<Item = &'a Self>) -> Result<ArrayRef, ArrowError>
+            where
+                Self: 'a,
+            {
+                Ok(Arc::new(values.map(Option::as_deref).collect::<StringArray>()))
+            }
+
+            fn values(column: &dyn Array) -> Vec<Option<Self>> {
+                let Some(array) = column.as_string_opt::<i32>() else { return vec![None; column.len()] };
+                array.iter().map(|value| Some(value.map(|text| text.to_owned().into()))).collect()
+            }
+
+            fn size(&self) -> usize {
+                size_of::<Self>() + self.as_ref().map_or(0, |text| text.len())
+            }
+        }
+    )+};
 }
 
-impl Cell for Option<String> {
-    const TYPE: ColumnType = ColumnType::Text;
-    const NULLABLE: bool = true;
-
-    fn column<'a>(values: impl Iterator<Item = &'a Self>) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(values.map(Option::as_deref).collect::<StringArray>()))
-    }
-
-    fn values(column: &dyn Array) -> Vec<Option<Self>> {
-        let Some(array) = column.as_string_opt::<i32>() else { return vec![None; column.len()] };
-        array.iter().map(|value| Some(value.map(str::to_owned))).collect()
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.as_ref().map_or(0, String::len)
-    }
-}
+// Beside a row's own text, what many rows have in common, and what is one of a few words.
+text_cell!(String, Arc<str>, Cow<'static, str>);
 
 fn list_column<'a>(values: impl Iterator<Item = Option<&'a Vec<String>>>) -> ArrayRef {
     let mut builder = ListBuilder::new(StringBuilder::new()).with_field(element_field());

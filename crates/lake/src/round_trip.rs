@@ -1,6 +1,6 @@
 //! Whatever a row holds, it is read back from Parquet as it was written.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use chrono::DateTime;
 use kms_insights_model::Timestamp;
@@ -73,6 +73,18 @@ impl Arbitrary for String {
     }
 }
 
+impl Arbitrary for Arc<str> {
+    fn take(source: &mut Source<'_>) -> Self {
+        String::take(source).into()
+    }
+}
+
+impl Arbitrary for Cow<'static, str> {
+    fn take(source: &mut Source<'_>) -> Self {
+        String::take(source).into()
+    }
+}
+
 impl<T: Arbitrary> Arbitrary for Option<T> {
     fn take(source: &mut Source<'_>) -> Self {
         bool::take(source).then(|| T::take(source))
@@ -113,6 +125,7 @@ proptest! {
         comes_back::<tables::keys::KeyRow>(count, &bytes);
         comes_back::<tables::policy_statements::PolicyStatementRow>(count, &bytes);
         comes_back::<tables::grants::GrantRow>(count, &bytes);
+        comes_back::<tables::key_access::KeyAccessRow>(count, &bytes);
         comes_back::<tables::findings::FindingRow>(count, &bytes);
         comes_back::<tables::key_last_used::KeyLastUsedRow>(count, &bytes);
         comes_back::<tables::collection_errors::CollectionErrorRow>(count, &bytes);

@@ -12,7 +12,7 @@ use aws_credential_types::{
 use futures::TryStreamExt;
 use kms_insights_lake::{
     Lake, LakeError, LakeLocation, S3Access,
-    publish::publish,
+    publish::{FindingSettings, publish},
     s3::{S3Options, S3Store},
     staging::*,
     tables,
@@ -345,10 +345,10 @@ async fn a_run_is_staged_published_and_read_as_on_a_local_folder() {
     for record in [StagedRecord::Key(Box::new(key)), StagedRecord::Unit(Box::new(unit)), StagedRecord::Account(Box::new(record))] {
         writer.record(record).await.unwrap();
     }
-    let summary = publish(&lake, &writer, at("2026-11-22T06:30:00Z")).await.unwrap();
+    let summary = publish(&lake, &writer, at("2026-11-22T06:30:00Z"), &FindingSettings::default()).await.unwrap();
     // Nobody asked for the key's last usage.
     assert_eq!((summary.status, summary.row.keys, summary.row.facts_lacking), (RunStatus::Partial, 1, 1));
-    assert!(matches!(publish(&lake, &writer, at("2026-11-22T06:30:00Z")).await, Err(LakeError::AlreadyPublished { .. })));
+    assert!(matches!(publish(&lake, &writer, at("2026-11-22T06:30:00Z"), &FindingSettings::default()).await, Err(LakeError::AlreadyPublished { .. })));
     assert_eq!(lake.published_runs().await.unwrap(), [summary.row]);
     for table in tables::ALL {
         assert_eq!(lake.data_files(table, &run).await.unwrap().len(), 1, "{}", table.name);

@@ -1,6 +1,6 @@
 //! The catalogue of KMS actions.
 
-use crate::{document::Actions, wildcard};
+use crate::{ActionSet, document::Actions, wildcard};
 
 /// What holding an action amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +21,35 @@ pub enum Capability {
     Administer,
     /// Tells about the key.
     Read,
+    /// Whatever an action amounts to that the catalogue does not know.
+    Unrecognized,
+}
+
+impl Capability {
+    /// Every capability, those that use the key first.
+    pub const ALL: [Self; 9] =
+        [Self::Encrypt, Self::Decrypt, Self::Sign, Self::Mac, Self::Derive, Self::Grant, Self::Administer, Self::Read, Self::Unrecognized];
+
+    /// The value in tables and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Encrypt => "encrypt",
+            Self::Decrypt => "decrypt",
+            Self::Sign => "sign",
+            Self::Mac => "mac",
+            Self::Derive => "derive",
+            Self::Grant => "grant",
+            Self::Administer => "administer",
+            Self::Read => "read",
+            Self::Unrecognized => "unrecognized",
+        }
+    }
+}
+
+impl std::fmt::Display for Capability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// One action of KMS.
@@ -140,10 +169,6 @@ pub const ACTIONS: &[KmsAction] = &[
 /// To use the key, to hand it on, to rewrite its policy, to destroy it: who lacks one of these does not hold the key entirely.
 const DECISIVE: [&str; 4] = ["Decrypt", "CreateGrant", "PutKeyPolicy", "ScheduleKeyDeletion"];
 
-fn key_actions() -> impl Iterator<Item = &'static KmsAction> {
-    ACTIONS.iter().filter(|action| action.on_key)
-}
-
 /// Whether the pattern may cover an action on a key, known to this version or not. Only the full name of an action that acts on no key certainly does not.
 pub(crate) fn may_act_on_key(pattern: &str) -> bool {
     match pattern.split_once(':') {
@@ -172,44 +197,11 @@ impl Actions {
                 if patterns.iter().any(|pattern| pattern == "*" || pattern.eq_ignore_ascii_case("kms:*")) {
                     return true;
                 }
-                let all = key_actions().filter(|action| action.capability != Read).count();
-                let lacking_at_most = all / 10;
-                let may_suffice = patterns.len() >= all - lacking_at_most || patterns.iter().any(|pattern| wildcard::has_wildcard(pattern));
-                let mut lacking = key_actions().filter(|action| action.capability != Read && !self.covers(action)).enumerate();
-                may_suffice && lacking.all(|(before, action)| before < lacking_at_most && !DECISIVE.contains(&action.name))
+                let weighty = ActionSet::ALL - ActionSet::ALL.of(Read);
+                let covered = ActionSet::allowed_by(self);
+                (weighty - covered).len() <= weighty.len() / 10 && covered.contains(ActionSet::of_names(DECISIVE))
             }
-            Self::Except(patterns) => key_actions().any(|action| action.capability != Read && !patterns.iter().any(|pattern| action.is_covered_by(pattern))),
-            Self::Absent => false,
-        }
-    }
-
-    /// Whether some action on a key may be covered by both elements. Of actions that this version does not know, what cannot be ruled out may be.
-    pub fn may_overlap(&self, other: &Self) -> bool {
-        let both_leave_some = || {
-            let leaves_some = |actions: &Self| matches!(actions, Self::Except(patterns) if !patterns.iter().any(|pattern| covers_all_of_kms(pattern)));
-            leaves_some(self) && leaves_some(other)
-        };
-        key_actions().any(|action| self.covers(action) && other.covers(action))
-            || both_leave_some()
-            || self.lists_what_is_covered_by(other)
-            || other.lists_what_is_covered_by(self)
-    }
-
-    /// Whether `other` covers a name, or all that a pattern stands for, that this element lists in `Action`.
-    fn lists_what_is_covered_by(&self, other: &Self) -> bool {
-        let covered = |listed: &String| match other {
-            Self::Only(patterns) => patterns.iter().any(|pattern| wildcard::matches(pattern, listed)),
-            Self::Except(patterns) => !patterns.iter().any(|pattern| wildcard::matches(pattern, listed)),
-            Self::Absent => false,
-        };
-        matches!(self, Self::Only(patterns) if patterns.iter().any(|pattern| may_act_on_key(pattern) && covered(pattern)))
-    }
-
-    /// Whether the element covers the action.
-    pub fn covers(&self, action: &KmsAction) -> bool {
-        match self {
-            Self::Only(patterns) => patterns.iter().any(|pattern| action.is_covered_by(pattern)),
-            Self::Except(patterns) => !patterns.iter().any(|pattern| action.is_covered_by(pattern)),
+            Self::Except(_) => !(ActionSet::allowed_by(self) - ActionSet::ALL.of(Read)).is_empty(),
             Self::Absent => false,
         }
     }
@@ -255,8 +247,7 @@ mod tests {
         for left_out in [&["Decrypt"][..], &["CreateGrant"], &["PutKeyPolicy"], &["ScheduleKeyDeletion"], &["Sign", "Verify", "VerifyMac", "GenerateMac"]] {
             assert!(!all_but(|action| left_out.contains(&action.name)).is_wide(), "{left_out:?}");
         }
-        let names: Vec<&str> = key_actions().map(|action| action.name).collect();
-        assert!(DECISIVE.iter().all(|name| names.contains(name)));
+        assert_eq!(ActionSet::of_names(DECISIVE).len(), 4);
     }
 
     #[test]
@@ -317,28 +308,6 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(covers_all_of_kms(pattern), all, "{pattern}");
-        }
-    }
-
-    #[test]
-    fn elements_overlap_where_an_action_may_be_of_both() {
-        for (one, other, overlap) in [
-            (only(&["kms:Decrypt"]), only(&["kms:*"]), true),
-            (only(&["kms:Decrypt"]), only(&["kms:Encrypt"]), false),
-            (only(&["kms:*crypt"]), only(&["kms:En*"]), true),
-            (only(&["kms:Decrypt"]), except(&["kms:Encrypt"]), true),
-            (only(&["kms:Decrypt"]), except(&["kms:De*"]), false),
-            (only(&["kms:Tomorrow"]), only(&["kms:To*"]), true),
-            (only(&["kms:Tomorrow"]), except(&["kms:Decrypt"]), true),
-            (only(&["kms:Tomorrow"]), only(&["kms:Today"]), false),
-            (except(&["kms:Decrypt"]), except(&["kms:Encrypt"]), true),
-            (except(&["kms:Decrypt"]), except(&["kms:*"]), false),
-            (only(&["s3:*", "kms:Decrypt"]), only(&["s3:*", "kms:Sign"]), false),
-            (only(&["kms:ListKeys"]), only(&["kms:ListKeys"]), false),
-            (Actions::Absent, only(&["*"]), false),
-        ] {
-            assert_eq!(one.may_overlap(&other), overlap, "{one:?} {other:?}");
-            assert_eq!(other.may_overlap(&one), overlap, "{other:?} {one:?}");
         }
     }
 

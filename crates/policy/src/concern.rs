@@ -14,9 +14,12 @@
 
 use std::{fmt, sync::Arc};
 
-use kms_insights_model::{KeyArn, KeyManager};
+use kms_insights_model::KeyManager;
 
-use crate::{Effect, Fence, PolicyDocument, Principal, PrincipalForm, PrincipalType, Reach, Standing, Statement, reach};
+use crate::{
+    Effect, Principal, PrincipalForm, PrincipalType, Statement, Surroundings,
+    access::{Kind, OnBehalf, Trust, WayIn, Who},
+};
 
 /// A concern of the AWS workshop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,89 +72,88 @@ pub struct StatementPrincipal {
     /// The kind under which the principal is listed.
     pub principal_type: PrincipalType,
     /// The principal as written.
-    pub principal: String,
+    pub principal: Arc<str>,
     /// Whether it is listed in `NotPrincipal`.
     pub negated_principal: bool,
     /// What the principal is.
     pub form: PrincipalForm,
-    /// Where the principal stands towards the key's account.
-    pub standing: Standing,
     /// The patterns of `Action` or `NotAction`.
     pub actions: Arc<[String]>,
     /// Whether they are those of `NotAction`.
     pub negated_actions: bool,
-    /// Whether the statement covers all or nearly all of KMS.
-    pub wide_actions: bool,
     /// `Condition` as written.
     pub condition_json: Option<Arc<str>>,
-    /// Whom the principal stands for, conditions weighed; [`Reach::Nobody`] for a Deny.
-    pub reach: Reach,
-    /// What follows.
+    /// The concerns of the workshop that the statement raises with this principal.
     pub concerns: Vec<Concern>,
     /// The statement as written.
     pub statement_json: Arc<str>,
 }
 
-/// Every principal of every statement, with its reach and concerns towards the key that carries the policy.
-pub fn statement_principals(document: &PolicyDocument, key: &KeyArn, manager: Option<&KeyManager>) -> Vec<StatementPrincipal> {
-    let variables = document.has_variables();
-    let mut rows = Vec::with_capacity(document.statements.len());
-    for statement in &document.statements {
-        let allows = statement.effect == Effect::Allow && statement.has_effect();
-        let fence = if allows { Fence::of(&statement.conditions, key, variables) } else { Fence::default() };
-        let wide_actions = statement.actions.is_wide();
-        let negated = statement.principals.is_negated();
-        let listed = statement.principals.listed();
-        // Only a fence of accounts lets in all of their principals; AWS managed keys are made so, and nobody can change them.
-        let whole_account =
-            manager != Some(&KeyManager::Aws) && fence.caller_accounts.is_some() && !statement.conditions.entries.iter().any(crate::fence::names_principals);
-        let everyone_else = (allows && negated && !reach::excludes_everyone(listed)).then(|| reach::of_anyone(&fence, key, manager));
-        for principal in listed {
-            let reach = match (&everyone_else, allows && !negated) {
-                (Some(reach), _) => reach.clone(),
-                (None, true) => reach::of_principal(principal, &fence, key, manager),
-                (None, false) => Reach::Nobody,
-            };
-            let concerns = concerns(principal, negated, wide_actions, whole_account, &reach);
-            rows.push(row(statement, principal, principal.standing(key), wide_actions, reach, concerns));
+impl StatementPrincipal {
+    /// The row of a principal, for which the statement by itself opens these ways.
+    pub(crate) fn new(statement: &Statement, principal: &Principal, ways: &[WayIn], around: &Surroundings<'_>) -> Self {
+        Self {
+            statement_index: statement.index,
+            sid: statement.sid.clone(),
+            effect: statement.effect,
+            principal_type: principal.principal_type,
+            principal: Arc::clone(&principal.text),
+            negated_principal: statement.principals.is_negated(),
+            form: principal.form,
+            actions: statement.actions.listed(),
+            negated_actions: statement.actions.is_negated(),
+            condition_json: statement.conditions.text.clone(),
+            concerns: concerns(statement, principal, ways, around),
+            statement_json: Arc::clone(&statement.text),
         }
     }
-    rows
 }
 
-/// `whole_account` says that the conditions confine everyone to accounts, and no further.
-fn concerns(principal: &Principal, negated: bool, wide_actions: bool, whole_account: bool, reach: &Reach) -> Vec<Concern> {
-    if *reach == Reach::Nobody {
+fn concerns(statement: &Statement, principal: &Principal, ways: &[WayIn], around: &Surroundings<'_>) -> Vec<Concern> {
+    let negated = statement.principals.is_negated();
+    // That everyone may include AWS services is no reason for a label where it is not certain.
+    let counts =
+        |way: &&WayIn| way.trust != Trust::Deleted && (way.who != Who::EveryService || way.certainty.is_certain() || way.on_behalf() != Some(OnBehalf::Anyone));
+    let ways: Vec<&WayIn> = ways.iter().filter(counts).collect();
+    if ways.is_empty() {
         return Vec::new();
     }
     let everyone = principal.form == PrincipalForm::Anyone && principal.principal_type == PrincipalType::Aws;
-    let account = matches!(principal.form, PrincipalForm::Account(_)) || (everyone && whole_account && *reach == Reach::OwnAccount);
-    let every_service = principal.form == PrincipalForm::Service && principal.text == "*";
     let holds = |concern: &Concern| match concern {
-        Concern::PrincipalIsAccount => !negated && account,
-        Concern::OverlyPermissive => wide_actions || negated || *reach == Reach::Anyone || every_service,
+        Concern::PrincipalIsAccount => {
+            let account = matches!(principal.form, PrincipalForm::Account(_));
+            !negated && (account || (everyone && around.manager != Some(&KeyManager::Aws) && ways.iter().all(|way| is_whole_own_account(way, around))))
+        }
+        Concern::OverlyPermissive => {
+            let open_to_all = |way: &WayIn| match way.on_behalf() {
+                Some(for_whom) => way.who == Who::EveryService && matches!(for_whom, OnBehalf::Anyone | OnBehalf::SomeResource),
+                None => matches!(way.who, Who::Everyone | Who::EveryPrincipal),
+            };
+            negated || statement.actions.is_wide() || ways.iter().copied().any(open_to_all)
+        }
         Concern::IamUser => !negated && matches!(principal.form, PrincipalForm::User(_)),
-        Concern::ExternalAccount => reach.is_external(),
+        Concern::ExternalAccount => ways.iter().any(|way| is_external(way, around)),
     };
     Concern::ALL.into_iter().filter(holds).collect()
 }
 
-fn row(statement: &Statement, principal: &Principal, standing: Standing, wide_actions: bool, reach: Reach, concerns: Vec<Concern>) -> StatementPrincipal {
-    StatementPrincipal {
-        statement_index: statement.index,
-        sid: statement.sid.clone(),
-        effect: statement.effect,
-        principal_type: principal.principal_type,
-        principal: principal.text.clone(),
-        negated_principal: statement.principals.is_negated(),
-        form: principal.form,
-        standing,
-        actions: statement.actions.listed(),
-        negated_actions: statement.actions.is_negated(),
-        wide_actions,
-        condition_json: statement.conditions.text.clone(),
-        reach,
-        concerns,
-        statement_json: Arc::clone(&statement.text),
+/// Whether those who come in are all principals of the key's account: only a fence of accounts lets in all of them.
+fn is_whole_own_account(way: &WayIn, around: &Surroundings<'_>) -> bool {
+    let all = match &way.who {
+        Who::PrincipalsOf(_) => true,
+        Who::PrincipalsLike(_, arns) => arns.iter().any(|arn| arn.ends_with(":*")),
+        _ => false,
+    };
+    all && way.who.account(around).is_some_and(|account| account.is_own(around)) && way.kind != Kind::Intent && !way.fence.mentions("aws:PrincipalArn")
+}
+
+/// Whether principals of another account come in, or a service that acts for one.
+fn is_external(way: &WayIn, around: &Surroundings<'_>) -> bool {
+    match way.on_behalf() {
+        Some(OnBehalf::Accounts(accounts)) => accounts.iter().any(|account| *account != around.key.account()),
+        Some(OnBehalf::Organizations(_)) => true,
+        Some(OnBehalf::SomeResource) => way.who == Who::EveryService,
+        Some(OnBehalf::Anyone) => false,
+        None => !matches!(way.trust, Trust::OwnAccount | Trust::AwsService | Trust::Deleted),
     }
 }

@@ -16,17 +16,6 @@ impl Conditions {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
-
-    /// Whether the request must carry the context key `key`: the statement has the guard `"Null": {"<key>": "false"}`.
-    pub fn require_presence_of(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| {
-            entry.operator.test == Test::Null
-                && entry.operator.set.is_none()
-                && !entry.operator.if_exists
-                && entry.key.eq_ignore_ascii_case(key)
-                && matches!(entry.values.as_slice(), [value] if value.eq_ignore_ascii_case("false"))
-        })
-    }
 }
 
 /// One operator applied to one context key: it holds when the key's value matches one of `values` (all of them must not match, for negated operators).
@@ -105,6 +94,13 @@ pub enum Test {
     Null,
     /// An operator this version does not know: it decides nothing.
     Unrecognized,
+}
+
+impl Test {
+    /// Whether it compares texts.
+    pub(crate) const fn is_of_texts(self) -> bool {
+        matches!(self, Self::StringEquals | Self::StringEqualsIgnoreCase | Self::StringLike | Self::Arn)
+    }
 }
 
 /// Operators by name in lower case, with their negation. Source: IAM User Guide, "IAM JSON policy elements: Condition operators".

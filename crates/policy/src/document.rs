@@ -64,14 +64,14 @@ impl std::fmt::Display for Effect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principals {
     /// `Principal`: these.
-    Only(Vec<Principal>),
+    Only(Arc<[Principal]>),
     /// `NotPrincipal`: everyone but these.
-    Except(Vec<Principal>),
+    Except(Arc<[Principal]>),
 }
 
 impl Principals {
     /// The principals that the element lists, whichever it is.
-    pub fn listed(&self) -> &[Principal] {
+    pub const fn listed(&self) -> &Arc<[Principal]> {
         match self {
             Self::Only(listed) | Self::Except(listed) => listed,
         }

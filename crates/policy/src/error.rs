@@ -11,12 +11,37 @@ pub struct Place {
     pub element: Option<String>,
 }
 
-impl Place {
-    /// The same statement's element `name`, below the element that this place already names.
-    pub(crate) fn below(&self, name: &str) -> Self {
-        let name = printable(name);
-        let element = self.element.as_ref().map_or_else(|| name.clone(), |outer| format!("{outer}.{name}"));
-        Self { statement: self.statement, element: Some(element) }
+/// The place that is being read: a [`Place`] that costs nothing as long as nothing is wrong there.
+#[derive(Clone, Copy)]
+pub(crate) struct Here<'a> {
+    statement: Option<usize>,
+    /// The name of the element, and where that stands.
+    element: Option<(&'a str, &'a Here<'a>)>,
+}
+
+impl<'a> Here<'a> {
+    /// The document itself.
+    pub(crate) const fn document() -> Self {
+        Self { statement: None, element: None }
+    }
+
+    /// A statement.
+    pub(crate) const fn statement(index: usize) -> Self {
+        Self { statement: Some(index), element: None }
+    }
+
+    /// The element `name` of what is read.
+    pub(crate) const fn below(&'a self, name: &'a str) -> Self {
+        Self { statement: self.statement, element: Some((name, self)) }
+    }
+
+    /// The place, for a message.
+    pub(crate) fn place(&self) -> Place {
+        let element = self.element.map(|(name, outer)| {
+            let name = printable(name);
+            outer.place().element.map_or_else(|| name.clone(), |outer| format!("{outer}.{name}"))
+        });
+        Place { statement: self.statement, element }
     }
 }
 

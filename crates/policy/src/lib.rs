@@ -1,33 +1,40 @@
 //! Key policies: what they say, word for word, and what that means for the key that carries them.
 //!
 //! The crate keeps the second promise of the product: *judgements are sound*. [`parse`] reads every policy that KMS stores and refuses, with the statement and
-//! element, what is not one; nothing is dropped on the way ([`Statement::unknown`], [`Statement::text`]). [`statement_principals`] then answers, for every
-//! principal of every statement, whom of all accounts the statement reaches once its conditions are weighed ([`Reach`]) and which of the workshop's four
-//! [`Concern`]s follow. Where a condition cannot be decided, the wider reach and thus the concern stands.
+//! element, what is not one; nothing is dropped on the way ([`Statement::unknown`], [`Statement::text`]). [`access::key_access`] then answers who can do what with the
+//! key, as *ways in* ([`access::WayIn`]): for each principal of each statement, and for each grant, which callers come in, what they can do, what must hold of their
+//! requests once every Deny is subtracted, and how sure that is. It errs on one side only: whatever the policies and grants allow comes in by some way in, and a way
+//! in that is certain has a request that is allowed; what cannot be decided is unknown, with its reason.
+//!
+//! The four labels of the AWS workshop ([`Concern`]) follow from the ways that a statement opens by itself.
 //!
 //! Sources: AWS KMS Developer Guide, "Key policies in AWS KMS" and "Condition keys for AWS KMS"; IAM User Guide, "IAM JSON policy elements reference" and
 //! "AWS global condition context keys"; Service Authorization Reference, "Actions, resources, and condition keys for AWS Key Management Service".
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 mod action;
+mod action_set;
+mod comparison;
 mod concern;
 mod condition;
-mod deny;
+mod context_key;
 mod document;
 mod error;
-mod fence;
+mod list_grants;
 mod parse;
 mod principal;
-mod reach;
+mod surroundings;
 mod wildcard;
 
 pub use action::{ACTIONS, Capability, KmsAction};
-pub use concern::{Concern, StatementPrincipal, join_labels, statement_principals};
+pub use action_set::ActionSet;
+pub use concern::{Concern, StatementPrincipal, join_labels};
 pub use condition::{Condition, Conditions, Operator, SetQualifier, Test};
 pub use document::{Actions, Effect, PolicyDocument, Principals, Resources, Statement, UnknownElement};
 pub use error::{Place, PolicyError};
-pub use fence::{Fence, NamedOrganization, Narrowing, always_holds, narrowing};
+pub use list_grants::{GrantsError, MAX_GRANTS_BYTES, read_grants};
 pub use parse::{MAX_TEXT_BYTES, parse};
-pub use principal::{Principal, PrincipalForm, PrincipalType, Standing};
-pub use reach::Reach;
+pub use principal::{Principal, PrincipalForm, PrincipalType};
+pub use surroundings::Surroundings;

@@ -13,8 +13,8 @@ use serde::{
 use serde_json::value::RawValue;
 
 use crate::{
-    Actions, Condition, Conditions, Effect, Operator, Place, PolicyDocument, PolicyError, Principal, PrincipalType, Principals, Resources, Statement,
-    UnknownElement, error::printable,
+    Actions, Condition, Conditions, Effect, Operator, PolicyDocument, PolicyError, Principal, PrincipalType, Principals, Resources, Statement, UnknownElement,
+    error::{Here, printable},
 };
 
 /// The longest text that is read. KMS stores 32 KiB; the rest is room for a copy with wider indentation.
@@ -26,7 +26,7 @@ pub fn parse(text: &str) -> Result<PolicyDocument, PolicyError> {
         return Err(PolicyError::TooLarge { bytes: text.len(), limit: MAX_TEXT_BYTES });
     }
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| json_error(&error))?;
-    let place = Place::default();
+    let place = Here::document();
     let entries = object(raw, &place, "an object with Version and Statement")?;
     let mut document = PolicyDocument { version: None, id: None, statements: Vec::new(), unknown: Vec::new() };
     let mut statements = None;
@@ -38,7 +38,7 @@ pub fn parse(text: &str) -> Result<PolicyDocument, PolicyError> {
             other => document.unknown.push(unknown(other, value, &["Version", "Id", "Statement"], &place)?),
         }
     }
-    let statements = statements.ok_or(PolicyError::Missing { place: place.clone(), element: "Statement" })?;
+    let statements = statements.ok_or(PolicyError::Missing { place: place.place(), element: "Statement" })?;
     document.statements = match first_byte(statements) {
         b'[' => items(statements, &place)?.into_iter().enumerate().map(|(index, raw)| statement(index, raw)).collect::<Result<_, _>>()?,
         _ => vec![statement(0, statements)?],
@@ -48,7 +48,7 @@ pub fn parse(text: &str) -> Result<PolicyDocument, PolicyError> {
 
 fn statement(index: usize, raw: &RawValue) -> Result<Statement, PolicyError> {
     const KNOWN: [&str; 9] = ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
-    let place = Place { statement: Some(index), element: None };
+    let place = Here::statement(index);
     let (mut sid, mut effect, mut conditions, mut others) = (None, None, Conditions::default(), Vec::new());
     let (mut principal, mut not_principal, mut action, mut not_action, mut resource, mut not_resource) = (None, None, None, None, None, None);
     for (name, value) in object(raw, &place, "a statement, which is an object,")? {
@@ -66,15 +66,15 @@ fn statement(index: usize, raw: &RawValue) -> Result<Statement, PolicyError> {
             other => others.push(unknown(other, value, &KNOWN, &place)?),
         }
     }
-    let exclusive = |first, second| PolicyError::Exclusive { place: place.clone(), first, second };
-    let missing = |element| PolicyError::Missing { place: place.clone(), element };
+    let exclusive = |first, second| PolicyError::Exclusive { place: place.place(), first, second };
+    let missing = |element| PolicyError::Missing { place: place.place(), element };
     Ok(Statement {
         index,
         sid,
         effect: effect.ok_or_else(|| missing("Effect"))?,
         principals: match (principal, not_principal) {
-            (Some(listed), None) => Principals::Only(listed),
-            (None, Some(listed)) => Principals::Except(listed),
+            (Some(listed), None) => Principals::Only(listed.into()),
+            (None, Some(listed)) => Principals::Except(listed.into()),
             (None, None) => return Err(missing("Principal or NotPrincipal")),
             (Some(_), Some(_)) => return Err(exclusive("Principal", "NotPrincipal")),
         },
@@ -96,7 +96,7 @@ fn statement(index: usize, raw: &RawValue) -> Result<Statement, PolicyError> {
     })
 }
 
-fn read_effect(raw: &RawValue, place: &Place) -> Result<Effect, PolicyError> {
+fn read_effect(raw: &RawValue, place: &Here<'_>) -> Result<Effect, PolicyError> {
     const LEGAL: &str = "\"Allow\" or \"Deny\"";
     match string(raw, place, LEGAL)?.as_str() {
         "Allow" => Ok(Effect::Allow),
@@ -105,7 +105,7 @@ fn read_effect(raw: &RawValue, place: &Place) -> Result<Effect, PolicyError> {
     }
 }
 
-fn principals(raw: &RawValue, place: &Place) -> Result<Vec<Principal>, PolicyError> {
+fn principals(raw: &RawValue, place: &Here<'_>) -> Result<Vec<Principal>, PolicyError> {
     const LEGAL: &str = "\"*\" or an object of AWS, Service, Federated or CanonicalUser";
     if first_byte(raw) == b'"' {
         let text = string(raw, place, LEGAL)?;
@@ -114,7 +114,7 @@ fn principals(raw: &RawValue, place: &Place) -> Result<Vec<Principal>, PolicyErr
     let mut listed = Vec::new();
     for (name, value) in object(raw, place, LEGAL)? {
         let Some(principal_type) = PrincipalType::ALL.into_iter().find(|known| known.as_str() == name) else {
-            return Err(PolicyError::Malformed { place: place.clone(), found: format!("{:?}", printable(&name)), legal: LEGAL });
+            return Err(PolicyError::Malformed { place: place.place(), found: format!("{:?}", printable(&name)), legal: LEGAL });
         };
         let texts = strings(value, &place.below(&name), "a principal or a list of principals")?;
         listed.extend(texts.into_iter().map(|text| Principal::read(principal_type, text)));
@@ -123,7 +123,7 @@ fn principals(raw: &RawValue, place: &Place) -> Result<Vec<Principal>, PolicyErr
     if listed.is_empty() { Err(malformed(place, raw, "at least one principal")) } else { Ok(listed) }
 }
 
-fn read_conditions(raw: &RawValue, place: &Place) -> Result<Conditions, PolicyError> {
+fn read_conditions(raw: &RawValue, place: &Here<'_>) -> Result<Conditions, PolicyError> {
     let mut entries = Vec::new();
     for (operator, keys) in object(raw, place, "an object of condition operators")? {
         let below = place.below(&operator);
@@ -137,9 +137,9 @@ fn read_conditions(raw: &RawValue, place: &Place) -> Result<Conditions, PolicyEr
 }
 
 /// Keeps an element that is not known, unless it differs from a known one in case only: readers may differ in whether that counts, and here it must not pass.
-fn unknown(name: &str, value: &RawValue, known: &[&'static str], place: &Place) -> Result<UnknownElement, PolicyError> {
+fn unknown(name: &str, value: &RawValue, known: &[&'static str], place: &Here<'_>) -> Result<UnknownElement, PolicyError> {
     match known.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-        Some(legal) => Err(PolicyError::Malformed { place: place.clone(), found: format!("the element {name:?}"), legal }),
+        Some(legal) => Err(PolicyError::Malformed { place: place.place(), found: format!("the element {name:?}"), legal }),
         None => Ok(UnknownElement { name: name.to_owned(), text: value.get().to_owned() }),
     }
 }
@@ -173,7 +173,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     }
 }
 
-fn object<'a>(raw: &'a RawValue, place: &Place, legal: &'static str) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, PolicyError> {
+fn object<'a>(raw: &'a RawValue, place: &Here<'_>, legal: &'static str) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, PolicyError> {
     if first_byte(raw) != b'{' {
         return Err(malformed(place, raw, legal));
     }
@@ -185,16 +185,16 @@ fn object<'a>(raw: &'a RawValue, place: &Place, legal: &'static str) -> Result<V
         entries.iter().map(|(name, _)| name).find(|name| !seen.insert(*name))
     };
     match duplicate {
-        Some(name) => Err(PolicyError::Duplicate { place: place.clone(), name: printable(name) }),
+        Some(name) => Err(PolicyError::Duplicate { place: place.place(), name: printable(name) }),
         None => Ok(entries),
     }
 }
 
-fn items<'a>(raw: &'a RawValue, place: &Place) -> Result<Vec<&'a RawValue>, PolicyError> {
+fn items<'a>(raw: &'a RawValue, place: &Here<'_>) -> Result<Vec<&'a RawValue>, PolicyError> {
     serde_json::from_str(raw.get()).map_err(|error| unreadable(place, &error))
 }
 
-fn string(raw: &RawValue, place: &Place, legal: &'static str) -> Result<String, PolicyError> {
+fn string(raw: &RawValue, place: &Here<'_>, legal: &'static str) -> Result<String, PolicyError> {
     if first_byte(raw) != b'"' {
         return Err(malformed(place, raw, legal));
     }
@@ -202,7 +202,7 @@ fn string(raw: &RawValue, place: &Place, legal: &'static str) -> Result<String, 
 }
 
 /// One string, or a list of strings.
-fn strings(raw: &RawValue, place: &Place, legal: &'static str) -> Result<Vec<String>, PolicyError> {
+fn strings(raw: &RawValue, place: &Here<'_>, legal: &'static str) -> Result<Vec<String>, PolicyError> {
     match first_byte(raw) {
         // A list of strings is read at one go; only a list of something else is gone through, to tell what it is.
         b'[' => serde_json::from_str(raw.get()).or_else(|_| items(raw, place)?.into_iter().map(|item| string(item, place, legal)).collect()),
@@ -211,8 +211,8 @@ fn strings(raw: &RawValue, place: &Place, legal: &'static str) -> Result<Vec<Str
 }
 
 /// One string, number or truth value, or a list of them, as text.
-fn scalars(raw: &RawValue, place: &Place) -> Result<Vec<String>, PolicyError> {
-    fn scalar(raw: &RawValue, place: &Place) -> Result<String, PolicyError> {
+fn scalars(raw: &RawValue, place: &Here<'_>) -> Result<Vec<String>, PolicyError> {
+    fn scalar(raw: &RawValue, place: &Here<'_>) -> Result<String, PolicyError> {
         const LEGAL: &str = "a string, a number, true, false or a list of them";
         match first_byte(raw) {
             b'"' => string(raw, place, LEGAL),
@@ -231,18 +231,18 @@ fn first_byte(raw: &RawValue) -> u8 {
     raw.get().bytes().find(|byte| !byte.is_ascii_whitespace()).unwrap_or_default()
 }
 
-fn malformed(place: &Place, raw: &RawValue, legal: &'static str) -> PolicyError {
+fn malformed(place: &Here<'_>, raw: &RawValue, legal: &'static str) -> PolicyError {
     let found = match first_byte(raw) {
         b'{' => "an object".to_owned(),
         b'[' => "a list".to_owned(),
         _ => printable(raw.get()),
     };
-    PolicyError::Malformed { place: place.clone(), found, legal }
+    PolicyError::Malformed { place: place.place(), found, legal }
 }
 
 /// A value that lies whole in the document but cannot be read: a string with half of a surrogate pair, for one.
-fn unreadable(place: &Place, error: &serde_json::Error) -> PolicyError {
-    PolicyError::Malformed { place: place.clone(), found: printable(&error.to_string()), legal: "JSON in UTF-8" }
+fn unreadable(place: &Here<'_>, error: &serde_json::Error) -> PolicyError {
+    PolicyError::Malformed { place: place.place(), found: printable(&error.to_string()), legal: "JSON in UTF-8" }
 }
 
 fn json_error(error: &serde_json::Error) -> PolicyError {

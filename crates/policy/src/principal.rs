@@ -1,8 +1,8 @@
-//! Principals: what a policy names, and where that stands towards the key's account.
+//! Principals: what a policy names.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use kms_insights_model::{AccountId, Arn, KeyArn};
+use kms_insights_model::{AccountId, Arn, KeyArn, Partition};
 
 /// The kind under which a policy lists a principal; the bare `"*"` is `{"AWS": "*"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,6 +67,13 @@ pub enum PrincipalForm {
     Other(Option<AccountId>),
 }
 
+impl PrincipalForm {
+    /// Whether it is an IAM user.
+    pub(crate) const fn is_user(self) -> bool {
+        matches!(self, Self::User(_))
+    }
+}
+
 /// One principal of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -75,65 +82,19 @@ pub struct Principal {
     /// What it is.
     pub form: PrincipalForm,
     /// As written.
-    pub text: String,
-}
-
-/// Where a principal stands towards the account of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Standing {
-    /// The key's own account, which delegates to that account's IAM policies.
-    OwnAccount,
-    /// A role, user, session or identity provider of the key's account.
-    OwnPrincipal,
-    /// Another account.
-    OtherAccount,
-    /// A role, user, session or identity provider of another account.
-    OtherPrincipal,
-    /// An AWS service.
-    Service,
-    /// Everyone.
-    Anyone,
-    /// Nobody any more.
-    Deleted,
-    /// Its account cannot be told.
-    Unknown,
-}
-
-impl Standing {
-    /// Every standing.
-    pub const ALL: [Self; 8] =
-        [Self::OwnAccount, Self::OwnPrincipal, Self::OtherAccount, Self::OtherPrincipal, Self::Service, Self::Anyone, Self::Deleted, Self::Unknown];
-
-    /// The value in tables and messages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OwnAccount => "own_account",
-            Self::OwnPrincipal => "own_principal",
-            Self::OtherAccount => "other_account",
-            Self::OtherPrincipal => "other_principal",
-            Self::Service => "service",
-            Self::Anyone => "anyone",
-            Self::Deleted => "deleted",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
+    pub text: Arc<str>,
 }
 
 impl Principal {
     /// Reads a principal of a policy.
-    pub fn read(principal_type: PrincipalType, text: String) -> Self {
+    pub fn read(principal_type: PrincipalType, text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
         let form = match principal_type {
             PrincipalType::Aws => aws_form(&text),
             PrincipalType::Service => PrincipalForm::Service,
             PrincipalType::Federated => match Arn::parse(&text) {
                 Some(arn) => arn.account.parse().map_or(PrincipalForm::Other(None), PrincipalForm::IdentityProvider),
-                None if text == "*" => PrincipalForm::Anyone,
+                None if &*text == "*" => PrincipalForm::Anyone,
                 None => PrincipalForm::PublicIdentityProvider,
             },
             PrincipalType::CanonicalUser => PrincipalForm::CanonicalUser,
@@ -142,7 +103,8 @@ impl Principal {
     }
 
     /// Reads the grantee or retiring principal of a grant, which `kms:ListGrants` gives without its kind: a service by its name, else an ARN.
-    pub fn read_grantee(text: String) -> Self {
+    pub fn read_grantee(text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
         let service = !text.starts_with("arn:") && (text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") || text.ends_with(".amazonaws.eu"));
         Self::read(if service { PrincipalType::Service } else { PrincipalType::Aws }, text)
     }
@@ -166,24 +128,15 @@ impl Principal {
         }
     }
 
-    /// Where the principal stands towards the account of `key`. The same twelve digits in another partition are another account.
-    pub fn standing(&self, key: &KeyArn) -> Standing {
-        let Some(account) = self.account() else {
-            return match self.form {
-                PrincipalForm::Anyone => Standing::Anyone,
-                PrincipalForm::Service => Standing::Service,
-                PrincipalForm::Deleted => Standing::Deleted,
-                _ => Standing::Unknown,
-            };
-        };
-        let own = account == key.account() && Arn::parse(&self.text).is_none_or(|arn| arn.partition == key.partition().as_str());
-        match (own, matches!(self.form, PrincipalForm::Account(_))) {
-            (true, true) => Standing::OwnAccount,
-            (true, false) => Standing::OwnPrincipal,
-            (false, true) => Standing::OtherAccount,
-            (false, false) => Standing::OtherPrincipal,
-        }
+    /// The partition that the text names, if it is not the key's. Principals without an ARN are of the key's.
+    pub(crate) fn other_partition(&self, key: &KeyArn) -> Option<&'static str> {
+        Arn::parse(&self.text).and_then(|arn| other_partition(arn.partition, key))
     }
+}
+
+/// The partition, if it is not the key's.
+pub(crate) fn other_partition(partition: &str, key: &KeyArn) -> Option<&'static str> {
+    (partition != key.partition().as_str()).then(|| partition.parse::<Partition>().map_or("unrecognized", Partition::as_str))
 }
 
 fn aws_form(text: &str) -> PrincipalForm {
@@ -247,14 +200,14 @@ mod tests {
     #[test]
     fn the_same_digits_in_another_partition_are_another_account() {
         let key: KeyArn = "arn:aws-cn:kms:cn-north-1:111122223333:key/k".parse().unwrap();
-        for (text, standing) in [
-            ("111122223333", Standing::OwnAccount),
-            ("arn:aws-cn:iam::111122223333:root", Standing::OwnAccount),
-            ("arn:aws:iam::111122223333:root", Standing::OtherAccount),
-            ("arn:aws-cn:iam::111122223333:role/app", Standing::OwnPrincipal),
-            ("arn:aws-cn:iam::444455556666:role/app", Standing::OtherPrincipal),
+        for (text, other) in [
+            ("111122223333", None),
+            ("arn:aws-cn:iam::111122223333:root", None),
+            ("arn:aws:iam::111122223333:root", Some("aws")),
+            ("arn:aws-us-gov:iam::444455556666:role/app", Some("aws-us-gov")),
+            ("arn:aws-tomorrow:iam::444455556666:role/app", Some("unrecognized")),
         ] {
-            assert_eq!(Principal::read(PrincipalType::Aws, text.to_owned()).standing(&key), standing, "{text}");
+            assert_eq!(Principal::read(PrincipalType::Aws, text).other_partition(&key), other, "{text}");
         }
     }
 

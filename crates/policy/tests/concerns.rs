@@ -6,7 +6,11 @@
 use std::fmt::Write as _;
 
 use kms_insights_model::{KeyArn, KeyManager};
-use kms_insights_policy::{Concern, join_labels, parse, statement_principals};
+use kms_insights_policy::{
+    Concern, Surroundings,
+    access::{KeyPolicies, key_access},
+    join_labels, parse,
+};
 
 const ACCOUNT: &str = "Principal is account";
 const WIDE: &str = "Key policy overly permissive";
@@ -285,7 +289,12 @@ const CASES: &[Case] = &[
         "the digits may stand elsewhere in the ARN",
     ),
     case(One("Allow", STAR, DECRYPT, r#"{"ArnLike": {"aws:SourceArn": "arn:aws:s3:::bucket"}}"#), &[WIDE, EXTERNAL], "a bucket's ARN names no account: kept"),
-    case(One("Allow", STAR, DECRYPT, r#"{"Bool": {"kms:GrantIsForAWSResource": true}}"#), &[WIDE, EXTERNAL], "says nothing of the account"),
+    case(
+        One("Allow", STAR, r#""Action": "kms:CreateGrant""#, r#"{"Bool": {"kms:GrantIsForAWSResource": true}}"#),
+        &[WIDE, EXTERNAL],
+        "says nothing of the account",
+    ),
+    case(One("Allow", STAR, DECRYPT, r#"{"Bool": {"kms:GrantIsForAWSResource": true}}"#), &[], "no request for kms:Decrypt carries that key"),
     case(One("Allow", STAR, DECRYPT, r#"{"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}"#), &[WIDE, EXTERNAL], "a network is not an account"),
     case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:EncryptionContext:app": "x"}}"#), &[WIDE, EXTERNAL], "nor is an encryption context"),
     case(
@@ -310,8 +319,8 @@ const CASES: &[Case] = &[
             r#"{"Version": "2008-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
             "Condition": {"StringEquals": {"aws:PrincipalAccount": "${aws:ResourceAccount}"}}}]}"#,
         ),
-        &[WIDE, EXTERNAL],
-        "the old version knows no variables: kept",
+        &[],
+        "the old version knows no variables, and no account is called so",
     ),
     case(
         One("Allow", FOREIGN_ROLE, DECRYPT, r#"{"StringEquals": {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}}"#),
@@ -352,7 +361,10 @@ fn key() -> KeyArn {
 
 fn concerns(text: &str, manager: &KeyManager) -> Vec<Concern> {
     let document = parse(text).unwrap_or_else(|error| panic!("{error}: {text}"));
-    statement_principals(&document, &key(), Some(manager)).into_iter().flat_map(|row| row.concerns).collect()
+    let key = key();
+    let around = Surroundings { manager: Some(manager), ..Surroundings::of_key(&key, "2026-11-22T06:00:00Z".parse().unwrap()) };
+    let access = key_access(KeyPolicies { default: Some(&document), ram: None }, &[], &around);
+    access.statements.into_iter().flat_map(|row| row.concerns).collect()
 }
 
 #[test]

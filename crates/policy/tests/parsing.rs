@@ -4,11 +4,21 @@
 #![allow(clippy::unwrap_used)]
 
 use kms_insights_model::KeyArn;
-use kms_insights_policy::{Actions, Effect, MAX_TEXT_BYTES, PolicyError, Principals, Resources, SetQualifier, Standing, Test, parse, statement_principals};
+use kms_insights_policy::{
+    Actions, Concern, Effect, MAX_TEXT_BYTES, PolicyDocument, PolicyError, Principal, PrincipalForm, Principals, Resources, SetQualifier, Surroundings, Test,
+    access::{KeyAccess, KeyPolicies, key_access},
+    parse,
+};
 use proptest::prelude::*;
 
 fn key() -> KeyArn {
     "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap()
+}
+
+fn analyzed(document: &PolicyDocument) -> KeyAccess {
+    let key = key();
+    let around = Surroundings::of_key(&key, "2026-11-22T06:00:00Z".parse().unwrap());
+    key_access(KeyPolicies { default: Some(document), ram: None }, &[], &around)
 }
 
 #[test]
@@ -108,7 +118,7 @@ fn the_largest_policies_are_read_whole() {
     let count = 32 * 1024 / statement.len();
     let text = format!(r#"{{"Statement":[{}]}}"#, statement.repeat(count).trim_end_matches(','));
     let document = parse(&text).unwrap();
-    assert_eq!(statement_principals(&document, &key(), None).len(), count);
+    assert_eq!(analyzed(&document).statements.len(), count);
 
     let names: String = (0..3_000).map(|number| format!(r#""n{number}":1"#)).collect::<Vec<_>>().join(",");
     let document = parse(&format!(r#"{{{names},"Statement":[]}}"#)).unwrap();
@@ -162,7 +172,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
         let text = String::from_utf8_lossy(&bytes);
         if let Ok(document) = parse(&text) {
-            statement_principals(&document, &key(), None);
+            analyzed(&document);
         }
     }
 
@@ -170,7 +180,7 @@ proptest! {
     fn arbitrary_json_never_panics(text in any_json()) {
         for text in [format!(r#"{{"Statement":{text}}}"#), text] {
             if let Ok(document) = parse(&text) {
-                statement_principals(&document, &key(), None);
+                analyzed(&document);
             }
         }
     }
@@ -185,7 +195,7 @@ proptest! {
         }
         for text in [String::from_utf8_lossy(&policy.as_bytes()[..at]), String::from_utf8_lossy(&changed)] {
             if let Ok(document) = parse(&text) {
-                statement_principals(&document, &key(), None);
+                analyzed(&document);
             }
         }
     }
@@ -201,18 +211,20 @@ proptest! {
             "Resource": "*",
         })).collect();
         let document = parse(&serde_json::json!({ "Statement": written }).to_string()).unwrap();
-        let rows = statement_principals(&document, &key(), None);
+        let rows = analyzed(&document);
         let expected: Vec<(usize, bool, &str)> = statements
             .iter()
             .enumerate()
             .flat_map(|(index, (_, negated, principals))| principals.iter().map(move |principal| (index, *negated, principal.as_str())))
             .collect();
-        let found: Vec<(usize, bool, &str)> = rows.iter().map(|row| (row.statement_index, row.negated_principal, row.principal.as_str())).collect();
+        let found: Vec<(usize, bool, &str)> = rows.statements.iter().map(|row| (row.statement_index, row.negated_principal, &*row.principal)).collect();
         prop_assert_eq!(found, expected);
-        for row in &rows {
+        for row in &rows.statements {
             prop_assert!(row.effect == Effect::Allow || row.concerns.is_empty(), "a Deny is no grant");
-            let outside = matches!(row.standing, Standing::OtherAccount | Standing::Unknown | Standing::Anyone) && row.effect == Effect::Allow && !row.negated_principal;
-            prop_assert!(!outside || row.reach.is_external(), "nothing unfenced and foreign is fine: {:?}", row);
+            let principal = Principal::read(row.principal_type, row.principal.clone());
+            let foreign = principal.account() != Some(key().account()) && principal.form != PrincipalForm::Deleted;
+            let outside = foreign && row.effect == Effect::Allow && !row.negated_principal;
+            prop_assert!(!outside || row.concerns.contains(&Concern::ExternalAccount), "nothing unfenced and foreign is fine: {:?}", row);
         }
     }
 }

@@ -1,7 +1,10 @@
-use kms_insights_policy::{Effect, Standing};
+use kms_insights_policy::{Effect, Principal, PrincipalForm};
 
-use super::RuleInfo;
-use crate::{Confidence, Finding, Severity, subject::Subject};
+use super::{RestsOn, RuleInfo};
+use crate::{
+    Confidence, Finding, Severity,
+    subject::{Subject, names},
+};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "deleted-principal",
@@ -10,15 +13,27 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     documentation: "A statement names a principal by its unique id (`AIDA…` for a user, `AROA…` for a role), which is what AWS leaves of a name once the principal \
         is deleted. The id stands for nobody, and stays so when a principal of the same name is made. Source: IAM User Guide, \"IAM identifiers\".\n\n\
         Low in an Allow, which lets in nobody; medium in a Deny or `NotPrincipal`, which may no longer keep out, or spare, whom it was written for.",
+    rests_on: &[RestsOn::Policies],
     remediation: "Remove the id; if the principal was made anew, write its ARN again.",
     check,
 };
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    for culprit in subject.culprits(|row| row.standing == Standing::Deleted) {
-        let protective = culprit.statement.effect == Effect::Deny || culprit.statement.principals.is_negated();
+    for culprit in subject.statements() {
+        let statement = culprit.statement;
+        if !statement.principals.listed().iter().any(is_deleted) {
+            continue;
+        }
+        let deleted: Vec<&Principal> = statement.principals.listed().iter().filter(|principal| is_deleted(principal)).collect();
+        let protective = statement.effect == Effect::Deny || statement.principals.is_negated();
         let severity = if protective { Severity::Medium } else { Severity::Low };
-        let title = format!("Deleted users or roles are named: {}", culprit.names());
-        findings.push(subject.statement_finding(&RULE, (severity, Confidence::Certain), title, &culprit));
+        let title = format!("Deleted users or roles are named: {}", names(deleted.iter().map(|principal| principal.text.to_string())));
+        let mut finding = subject.statement_finding(&RULE, (severity, Confidence::Certain), title, &culprit);
+        finding.changed_policy = culprit.without_principals(&deleted);
+        findings.push(finding);
     }
+}
+
+fn is_deleted(principal: &Principal) -> bool {
+    principal.form == PrincipalForm::Deleted
 }

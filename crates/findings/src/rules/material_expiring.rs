@@ -1,7 +1,7 @@
 use kms_insights_model::{ExpirationModel, KeyMetadata, KeyState, Origin, Timestamp};
 use serde_json::json;
 
-use super::RuleInfo;
+use super::{RestsOn, RuleInfo};
 use crate::{
     Confidence, Finding, Severity,
     subject::{Subject, json},
@@ -11,17 +11,17 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     id: "material-expiring",
     title: "Imported key material expires soon or has expired",
     severity: Severity::High,
-    documentation: "The key's imported material expires within 30 days, or the key is without material. When material expires, KMS deletes it: the key \
+    documentation: "The key's imported material expires within 30 days (`expiring_days` of the configuration), or the key is without material. When material expires, KMS deletes it: the key \
         goes back to `PendingImport` without a `ValidTo`, becomes unusable, and so does all that is encrypted under it until the *same* material is \
         imported again. Material that somebody deleted (`kms:DeleteImportedKeyMaterial`) leaves the key in the same state. Source: `Origin`, \
         `KeyState`, `ValidTo` and `ExpirationModel` of `kms:DescribeKey`.\n\n\
         High within seven days, past, or without material, else medium. Certain for a date. Of a key without material it is likely that it once had \
         some if KMS records a use, a rotation or the id of a material, else possible: it may be one for which material was never imported.",
+    rests_on: &[RestsOn::Metadata],
     remediation: "Import the same key material again with a later expiration date, or without one (kms:ImportKeyMaterial).",
     check,
 };
 
-const NOTICE: chrono::TimeDelta = chrono::TimeDelta::days(30);
 const SOON: chrono::TimeDelta = chrono::TimeDelta::days(7);
 
 /// The same for material that will expire and for material that has: it is one matter, and keeps its id.
@@ -58,7 +58,8 @@ fn without_material(subject: &Subject<'_>, metadata: &KeyMetadata) -> Finding {
 
 fn expiring(subject: &Subject<'_>, metadata: &KeyMetadata, valid_to: Timestamp) -> Option<Finding> {
     let left = valid_to - subject.context.now;
-    if metadata.expiration_model == Some(ExpirationModel::DoesNotExpire) || left > NOTICE {
+    let notice = chrono::TimeDelta::days(i64::from(subject.context.settings.expiring_days.get()));
+    if metadata.expiration_model == Some(ExpirationModel::DoesNotExpire) || left > notice {
         return None;
     }
     let severity = if left <= SOON { Severity::High } else { Severity::Medium };

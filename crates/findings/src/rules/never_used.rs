@@ -1,7 +1,7 @@
 use kms_insights_model::{KeyManager, LastUsedVerdict};
 use serde_json::json;
 
-use super::RuleInfo;
+use super::{RestsOn, RuleInfo};
 use crate::{
     Confidence, Finding, Severity,
     subject::{Subject, json},
@@ -15,6 +15,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         which is older than the records is *not* reported: its use is unknown. Source: `kms:GetKeyLastUsage`.\n\n\
         Likely, not certain: records are up to an hour late, `GetPublicKey` leaves none, and AWS advises against relying on them alone. Possible for a key made \
         less than a day ago.",
+    rests_on: &[RestsOn::Metadata, RestsOn::LastUsage],
     remediation: "Find out what the key was made for; disable it first and watch for DisabledException before scheduling its deletion.",
     check,
 };

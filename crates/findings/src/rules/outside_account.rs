@@ -1,38 +1,37 @@
-use kms_insights_policy::Reach;
+use kms_insights_policy::access::Kind;
 
-use super::RuleInfo;
-use crate::{Finding, Severity, subject::Subject};
+use super::{RestsOn, RuleInfo};
+use crate::{Finding, Severity, border::Beyond, subject::Subject};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "outside-account",
     title: "Principals of another account are allowed",
     severity: Severity::High,
-    documentation: "A statement allows a principal of another account than the key's, accounts named in a condition, an organization, or somebody \
-        whose account cannot be told (an S3 canonical user id, a public identity provider). Such a principal also needs its own account's IAM to allow \
-        the use, which that account decides. Everyone is the matter of [`public`](#public), not of this rule.\n\n\
+    documentation: "A statement allows a principal of another account of the key's organization, accounts named in a condition, or the organization itself. Such a \
+        principal also needs its own account's IAM to allow the use, which that account decides. Everyone is the matter of [`public`](#public), whoever is outside \
+        the organization that of [`outside-organization`](#outside-organization). Where nothing is known of the organization, everybody of another account is \
+        reported here, and so is somebody whose account cannot be told (an S3 canonical user id, a public identity provider).\n\n\
         AWS services are not other accounts, but one that acts for another account or for an organization (`aws:SourceAccount`, `aws:SourceArn`, \
-        `aws:SourceOrgID`, `aws:SourceOrgPaths`) lets that in. Outsiders can use a key and its grants but never administer it; a statement that allows them to is \
-        reported all the same, as what somebody meant.\n\n\
+        `aws:SourceOrgID`, `aws:SourceOrgPaths`) lets that in. A resource whose ARN does not tell its account, such as a bucket, counts only where every service may \
+        act for it. Outsiders can use a key and its grants but never administer it; a statement that allows them to is the matter of \
+        [`outside-intent`](#outside-intent).\n\n\
         Medium where every account is known to belong to the key's organization, or a condition demands that very organization, by its id or as \
-        `${aws:ResourceOrgID}`; else high, also where the condition names another organization or it is not known which one is the key's. Likely where \
-        the statement has conditions that may fail, or where a policy of the key has a Deny that may cover such a principal and one of the actions (what the \
-        Deny's conditions come to is not weighed yet); possible where the account cannot be told, else certain.",
+        `${aws:ResourceOrgID}`. Where nothing is known of the organization high, or low for accounts that the configuration calls trusted. Certain where a request \
+        exists that comes in once conditions and Denies are weighed; possible where that depends on what the policy does not tell.",
+    rests_on: &[RestsOn::Policies],
     remediation: "Check that each account is a party to the data; remove those that are not, \
         and narrow the rest to roles and actions with kms:ViaService or an encryption context.",
     check,
 };
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    for culprit in subject.culprits(|row| row.reach.is_external() && row.reach != Reach::Anyone) {
-        let confined = subject.fence(&culprit).is_within_organization(subject.context.organization_id);
-        let known = culprit.rows.iter().all(|row| match &row.reach {
-            Reach::Accounts(accounts) => confined || subject.are_in_organization(accounts),
-            Reach::Organization => confined,
-            _ => false,
-        });
-        let severity = if known { Severity::Medium } else { Severity::High };
-        let within = if known { " inside the organization" } else { "" };
-        let title = format!("Outside the key's account{within}, this is allowed: {}{}", culprit.whom(), subject.weighed(&culprit));
-        findings.push(subject.statement_finding(&RULE, (severity, subject.unless_forbidden(&culprit, culprit.confidence())), title, &culprit));
+    let beyond = |way: &_| Beyond::of(way, subject).filter(|beyond| !matches!(beyond, Beyond::Organization { .. }));
+    for culprit in subject.culprits(|way| way.kind != Kind::Intent && beyond(way).is_some()) {
+        let weight = culprit.weigh(|way| beyond(way).map(|beyond| (beyond.severity(), beyond.confidence(way))));
+        let within = if culprit.ways.iter().all(|way| beyond(way) == Some(Beyond::Account)) { ", inside the organization" } else { "" };
+        let title = format!("Outside the key's account{within}, this is allowed: {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt());
+        let mut finding = subject.statement_finding(&RULE, weight, title, &culprit);
+        finding.changed_policy = culprit.listed().and_then(|gone| culprit.without_principals(&gone));
+        findings.push(finding);
     }
 }

@@ -1,7 +1,7 @@
 use kms_insights_model::KeyState;
 use serde_json::json;
 
-use super::RuleInfo;
+use super::{RestsOn, RuleInfo};
 use crate::{
     Confidence, Finding, Severity,
     subject::{Subject, json},
@@ -14,6 +14,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     documentation: "Deletion is scheduled (`PendingDeletion`), or a multi-Region primary waits for its replicas to go (`PendingReplicaDeletion`). Until the date \
         the deletion can be cancelled; after it, everything encrypted under the key is lost for good.\n\n\
         High within seven days, else medium.",
+    rests_on: &[RestsOn::Metadata],
     remediation: "Make sure that nothing is encrypted under the key any more; if in doubt, cancel the deletion (kms:CancelKeyDeletion) and disable the key instead.",
     check,
 };

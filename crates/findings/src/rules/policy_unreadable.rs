@@ -1,10 +1,11 @@
 use kms_insights_model::Failure;
+use kms_insights_policy::access::PolicyName;
 use serde_json::json;
 
 use super::RuleInfo;
 use crate::{
     Confidence, Finding, Severity,
-    subject::{PolicyName, Subject, json},
+    subject::{Subject, json, prefix},
 };
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -14,6 +15,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     documentation: "The policy was denied, its reading failed, or its text is not a key policy. Who can use the key is then unknown, and what is unknown is never \
         fine: a key that nobody may read is also one whose policy nobody can mend.\n\n\
         High, and certain: that it could not be read is a fact. Low for AWS managed keys, whose policy AWS writes and keeps.",
+    // That a policy was not read is what it says.
+    rests_on: &[],
     remediation: "Allow kms:GetKeyPolicy to the collector's role in IAM and in the key policy; \
         if nobody in the account can read or change the policy, AWS Support can restore access.",
     check,
@@ -28,7 +31,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if let Some(Failure { action, code, message }) = failure {
             let evidence = json(&json!({ "status": status.as_str(), "operation": action.to_string(), "code": code.as_str(), "message": message }));
             let title = format!("The policy could not be read: {code}");
-            findings.push(subject.finding(&RULE, (severity, Confidence::Certain), title, format!("{}{action}", name.prefix()), evidence));
+            findings.push(subject.finding(&RULE, (severity, Confidence::Certain), title, format!("{}{action}", prefix(name)), evidence));
         }
     }
     for policy in &subject.policies {
@@ -39,7 +42,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             };
             let evidence = json(&json!({ "error": error.to_string(), "policy": text.map(kms_insights_model::PolicyText::as_str) }));
             let title = format!("The policy's text is not a key policy: {error}");
-            findings.push(subject.finding(&RULE, (severity, Confidence::Certain), title, format!("{}text of the policy", policy.name.prefix()), evidence));
+            findings.push(subject.finding(&RULE, (severity, Confidence::Certain), title, format!("{}text of the policy", prefix(policy.name)), evidence));
         }
     }
 }

@@ -1,10 +1,7 @@
-use kms_insights_policy::{Concern, Narrowing, PrincipalForm, always_holds};
+use kms_insights_policy::access::{Kind, Trust, WayIn, Who};
 
-use super::RuleInfo;
-use crate::{
-    Confidence, Finding, Severity,
-    subject::{Culprit, Subject},
-};
+use super::{RestsOn, RuleInfo};
+use crate::{Finding, Severity, fences::is_fenced_further, subject::Subject};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "whole-account",
@@ -12,35 +9,34 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     severity: Severity::Medium,
     documentation: "A statement names an account (its id or its root's ARN). That grants nobody anything by itself: it lets the account's IAM policies grant. \
         Whoever wants to know who can use the key has to read those too. AWS recommends such a statement for the key's own account, since a key without it \
-        can become unmanageable. Another account is also the matter of [`outside-account`](#outside-account).\n\n\
+        can become unmanageable. Another account is also the matter of [`outside-account`](#outside-account) or \
+        [`outside-organization`](#outside-organization).\n\n\
         A statement that allows `*` and confines the callers to the key's own account (`kms:CallerAccount`, `aws:PrincipalAccount`) is wider: it lets in \
         every user and role of the account itself, and no IAM policy is needed. A condition that names principals (`aws:PrincipalArn`) makes it narrower than \
         that, and no matter of this rule.\n\n\
-        Info and certain for an account that is named. For all of its principals medium, or low where the statement has other conditions too, such as \
-        `kms:ViaService`; certain, but likely where other conditions may fail or where a policy of the key has a Deny that may cover everyone and one of the \
-        actions. AWS managed keys are made so, and not reported.",
+        Info for an account that is named. For all principals of the own account medium, or low where something else must hold too, such as \
+        `kms:ViaService`. Certain where a request exists that comes in, else possible. AWS managed keys are made so, and not reported.",
+    rests_on: &[RestsOn::Policies],
     remediation: "Nothing, if it is meant. Where the key policy alone should decide, list the roles and keep the account for administration only; \
         where IAM policies should, name the account's root instead of everyone.",
     check,
 };
 
-fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    for culprit in subject.culprits(|row| row.concerns.contains(&Concern::PrincipalIsAccount)) {
-        let everyone = culprit.rows.iter().any(|row| row.form == PrincipalForm::Anyone);
-        let (weight, title) = if everyone {
-            let title = "Every principal of the key's account is allowed, and needs no IAM policy for it".to_owned();
-            (weight_of_everyone(subject, &culprit), title)
-        } else {
-            let title = format!("The IAM policies of this account decide who is allowed: {}", culprit.names());
-            ((Severity::Info, Confidence::Certain), title)
-        };
-        findings.push(subject.statement_finding(&RULE, weight, title, &culprit));
-    }
+/// Whether all principals of the key's account come in by themselves.
+fn is_everyone_of_own(way: &WayIn) -> bool {
+    way.kind == Kind::Access && way.trust == Trust::OwnAccount && matches!(way.who, Who::PrincipalsOf(_)) && !way.fence.mentions("aws:PrincipalArn")
 }
 
-fn weight_of_everyone(subject: &Subject<'_>, culprit: &Culprit<'_>) -> (Severity, Confidence) {
-    let conditions = &culprit.statement.conditions.entries;
-    let only_of_account =
-        conditions.iter().all(|condition| always_holds(condition) || matches!(subject.narrowing(culprit, condition), Narrowing::CallerAccounts(_)));
-    if only_of_account { (Severity::Medium, subject.unless_forbidden(culprit, Confidence::Certain)) } else { (Severity::Low, Confidence::Likely) }
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for culprit in subject.culprits(|way| way.kind == Kind::Delegation || is_everyone_of_own(way)) {
+        let everyone = culprit.ways.iter().any(|way| is_everyone_of_own(way));
+        let unfenced = culprit.ways.iter().any(|way| is_everyone_of_own(way) && !is_fenced_further(way));
+        let (severity, title) = if everyone {
+            let severity = if unfenced { Severity::Medium } else { Severity::Low };
+            (severity, format!("Every principal of the key's account is allowed, and needs no IAM policy for it{}{}", culprit.fences(), culprit.doubt()))
+        } else {
+            (Severity::Info, format!("The IAM policies of this account decide who is allowed: {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt()))
+        };
+        findings.push(subject.statement_finding(&RULE, (severity, culprit.confidence()), title, &culprit));
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use kms_insights_findings::{Finding, KeyAnalysis, KeyContext, analyze};
+use kms_insights_findings::{Finding, FindingSettings, KeyAnalysis, KeyContext, ReplicaPolicy, analyze, canonical_policy};
 use kms_insights_model::{AccountId, Fact, KeyFacts, LastUsage, OrganizationId};
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ pub(crate) struct Example {
     last_usage: Fact<LastUsage>,
     organization_accounts: Option<BTreeSet<AccountId>>,
     organization_id: Option<OrganizationId>,
+    settings: FindingSettings,
+    replicas: Vec<ReplicaPolicy>,
 }
 
 fn merge(into: &mut Value, change: &Value) {
@@ -32,10 +34,25 @@ fn observed(value: &Value) -> Value {
     json!({ "status": "observed", "value": value })
 }
 
+/// The policy with a statement more, by which a role keeps the key: without one, nobody of the account could change the policy.
+fn kept(policy: &Value) -> Value {
+    let keeper = json!({ "Sid": "Keeper", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:role/keeper" }, "Action": "kms:PutKeyPolicy", "Resource": "*" });
+    let mut policy = policy.clone();
+    if let Some(statements) = policy.get_mut("Statement") {
+        match statements {
+            Value::Array(statements) => statements.push(keeper),
+            statement => *statement = json!([statement.clone(), keeper]),
+        }
+    }
+    policy
+}
+
 impl Example {
-    /// `policy`, `ram_policy` (objects), `policy_text`, `grants`, `last_usage`, `organization_accounts`, `organization_id`, and `facts` merged over the key's.
+    /// `policy`, `ram_policy` (objects), `policy_text`, `grants`, `last_usage`, `organization_accounts`, `organization_id`, `settings`, `replicas` (of `arn` and `policy`),
+    /// and `facts` merged over the key's. A role keeps the key by one more statement of each `policy`, unless the fixture says `as_written`.
     pub(crate) fn new(fixture: &Value) -> Self {
-        let text = json!("{\"Version\":\"2012-10-17\",\"Statement\":[]}");
+        let keep = |policy: &Value| if fixture["as_written"] == json!(true) { policy.clone() } else { kept(policy) };
+        let text = json!(keep(&json!({ "Version": "2012-10-17", "Statement": [] })).to_string());
         let mut facts = json!({
             "arn": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
             "observed_at": "2026-11-22T06:00:00Z",
@@ -43,7 +60,7 @@ impl Example {
                 "created_at": "2025-01-01T00:00:00Z", "enabled": true, "description": "", "usage": "ENCRYPT_DECRYPT", "state": "Enabled", "origin": "AWS_KMS",
                 "manager": "CUSTOMER", "spec": "SYMMETRIC_DEFAULT", "encryption_algorithms": [], "encapsulation_algorithms": [], "signing_algorithms": [], "key_agreement_algorithms": [], "mac_algorithms": [],
             })),
-            "aliases": observed(&json!([])),
+            "aliases": observed(&json!([{ "name": "alias/example" }])),
             "policy": observed(fixture.get("policy_text").unwrap_or(&text)),
             "ram_policy": { "status": "not_applicable" },
             "grants": observed(&json!([])),
@@ -51,10 +68,11 @@ impl Example {
             "rotation": { "status": "not_applicable" },
             "rotations": { "status": "not_applicable" },
         });
-        for name in ["policy", "ram_policy"] {
-            if let Some(policy) = fixture.get(name) {
-                facts[name] = observed(&json!(policy.to_string()));
-            }
+        if let Some(policy) = fixture.get("policy") {
+            facts["policy"] = observed(&json!(keep(policy).to_string()));
+        }
+        if let Some(policy) = fixture.get("ram_policy") {
+            facts["ram_policy"] = observed(&json!(policy.to_string()));
         }
         if let Some(Value::Array(grants)) = fixture.get("grants") {
             let whole = |grant: &Value| {
@@ -70,7 +88,14 @@ impl Example {
         let last_usage = fixture.get("last_usage").map_or(Fact::NotApplicable, |usage| serde_json::from_value(observed(usage)).unwrap());
         let organization_accounts = fixture.get("organization_accounts").map(|accounts| serde_json::from_value(accounts.clone()).unwrap());
         let organization_id = fixture.get("organization_id").map(|id| serde_json::from_value(id.clone()).unwrap());
-        Self { facts: serde_json::from_value(facts).unwrap(), last_usage, organization_accounts, organization_id }
+        let settings = fixture.get("settings").map_or_else(FindingSettings::default, |settings| serde_json::from_value(settings.clone()).unwrap());
+        let replica = |replica: &Value| ReplicaPolicy {
+            arn: serde_json::from_value(replica["arn"].clone()).unwrap(),
+            // A policy that could not be read is null, which is no policy.
+            policy: canonical_policy(&keep(&replica["policy"]).to_string()),
+        };
+        let replicas = fixture.get("replicas").and_then(Value::as_array).map_or_else(Vec::new, |replicas| replicas.iter().map(replica).collect());
+        Self { facts: serde_json::from_value(facts).unwrap(), last_usage, organization_accounts, organization_id, settings, replicas }
     }
 
     /// What the rules say of the key on 2026-11-22.
@@ -81,6 +106,8 @@ impl Example {
             now: "2026-11-22T06:00:00Z".parse().unwrap(),
             organization_accounts: self.organization_accounts.as_ref(),
             organization_id: self.organization_id.as_ref(),
+            replicas: &self.replicas,
+            settings: &self.settings,
         })
     }
 }

@@ -1,8 +1,11 @@
 //! Publishing: staged facts become a snapshot, account by account, and visible by one last write.
 
+#[cfg(test)]
+mod access_tests;
 mod attempt;
 mod cost;
 mod outcome;
+mod replicas;
 mod retention;
 mod sink;
 mod summary;
@@ -15,6 +18,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
+pub use kms_insights_findings::FindingSettings;
 use kms_insights_findings::{KeyContext, analyze};
 use kms_insights_model::{
     Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, FactName, Failure, KeyFacts, LastUsage, Region, RunId, RunStatus, Timestamp, UnitRecord,
@@ -30,16 +34,18 @@ pub use summary::{FindingCount, IncompleteAccount, PublishedRun};
 use crate::{
     Lake, LakeError,
     staging::{CacheBudget, RunInfo, SortedKeys, StagedRun, StagingWriter},
-    tables::{accounts, collection_errors::Scope, findings, grants, key_last_used, keys, policy_statements},
+    tables::{accounts, collection_errors::Scope, findings, grants, key_access, key_last_used, keys, policy_statements},
 };
 use attempt::Attempt;
+use replicas::Replicas;
 use summary::Totals;
 use tables::Sinks;
 
 /// So many accounts are read ahead of the one that is written.
 const READ_AHEAD: usize = 4;
 
-/// Publishes what is staged: first every table's files, then the row of `runs` that makes them a snapshot.
+/// Publishes what is staged: first every table's files, then the row of `runs` that makes them a snapshot. What is found is judged by the settings of this moment, not by those
+/// of the moment when the run began.
 ///
 /// Whatever stops this before its last write leaves the run unpublished, and publishing again begins anew. A run of which no account could be read is not published at all:
 /// the views would show its emptiness instead of what the run before it knew.
@@ -50,15 +56,15 @@ const READ_AHEAD: usize = 4;
 ///
 /// # Errors
 /// When the store fails, a staged part is damaged, no account could be read, the run is published already, or another process has taken the run over.
-pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp) -> Result<PublishedRun, LakeError> {
+pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp, settings: &FindingSettings) -> Result<PublishedRun, LakeError> {
     let run = writer.run_id();
     writer.finish().await?;
     let attempt = Attempt::new(lake, writer);
     attempt.check().await?;
     let staged = StagedRun::load(lake, run).await?;
     let info = staged.info();
-    // On the heap: eight tables' writers are more than a caller's future should carry.
-    let totals = match Box::pin(write_tables(&attempt, &staged, finished_at)).await {
+    // On the heap: so many tables' writers are more than a caller's future should carry.
+    let totals = match Box::pin(write_tables(&attempt, &staged, finished_at, settings)).await {
         Ok(totals) => totals,
         Err(error) => {
             attempt.withdraw().await;
@@ -88,10 +94,10 @@ pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp
 }
 
 /// Writes the files of every table but `runs`, and leaves no others of the run beside them.
-async fn write_tables(attempt: &Attempt, staged: &StagedRun, finished_at: Timestamp) -> Result<Totals, LakeError> {
+async fn write_tables(attempt: &Attempt, staged: &StagedRun, finished_at: Timestamp, settings: &FindingSettings) -> Result<Totals, LakeError> {
     attempt.delete_leftovers(&[]).await?;
     let info = staged.info();
-    let mut publication = Publication { run: &info.run_id, info, finished_at, sinks: Sinks::new(attempt), totals: Totals::default() };
+    let mut publication = Publication { run: &info.run_id, info, finished_at, settings, sinks: Sinks::new(attempt), totals: Totals::default() };
     for failure in &info.organization_failures {
         publication.lacking(Scope::Organization, "organization", failure).await?;
     }
@@ -117,7 +123,7 @@ async fn write_tables(attempt: &Attempt, staged: &StagedRun, finished_at: Timest
     drop(inputs);
 
     let Publication { sinks, totals, .. } = publication;
-    let files = sinks.finish().await?;
+    let files = Box::pin(sinks.finish()).await?;
     attempt.check().await?;
     attempt.delete_leftovers(&files).await?;
     // A row that survives a loss of power must not name files that do not.
@@ -136,6 +142,7 @@ struct Publication<'a> {
     run: &'a RunId,
     info: &'a RunInfo,
     finished_at: Timestamp,
+    settings: &'a FindingSettings,
     sinks: Sinks,
     totals: Totals,
 }
@@ -150,6 +157,7 @@ impl Publication<'_> {
         let is_staged = !units.is_empty() || !keys.is_empty();
         self.account_failures(planned, record.as_ref(), is_staged, &mut tally).await?;
         self.unit_failures(id, record.as_ref(), &units, &keys, &mut tally).await?;
+        let replicas = Replicas::of(&keys).await?;
         loop {
             let chunk = keys.next_chunk().await?;
             if chunk.is_empty() {
@@ -158,7 +166,7 @@ impl Publication<'_> {
             for (key, usage) in chunk {
                 let unit = units.get(key.arn.region());
                 let usage = usage.unwrap_or_else(|| Fact::Failed(interrupted(ApiAction::KmsGetKeyLastUsage)));
-                self.key(&key, &usage, unit, &mut tally).await?;
+                self.key(&key, &usage, unit, &replicas, &mut tally).await?;
             }
         }
         let summary = summarize(record.as_ref(), &tally);
@@ -246,7 +254,14 @@ impl Publication<'_> {
         Ok(())
     }
 
-    async fn key(&mut self, key: &KeyFacts, usage: &Fact<LastUsage>, unit: Option<&UnitRecord>, tally: &mut AccountTally) -> Result<(), LakeError> {
+    async fn key(
+        &mut self,
+        key: &KeyFacts,
+        usage: &Fact<LastUsage>,
+        unit: Option<&UnitRecord>,
+        replicas: &Replicas,
+        tally: &mut AccountTally,
+    ) -> Result<(), LakeError> {
         tally.keys += 1;
         let aliases_told_by_unit = unit.is_some_and(|unit| unit.alias_listing.is_some());
         let failures: Vec<(FactName, &Failure)> = key.failures().chain(usage.failure().map(|failure| (FactName::LastUsage, failure))).collect();
@@ -265,6 +280,8 @@ impl Publication<'_> {
             now: self.finished_at,
             organization_accounts: self.info.organization_accounts.as_ref(),
             organization_id: self.info.organization_id.as_ref(),
+            replicas: &replicas.of_set(&key.arn),
+            settings: self.settings,
         };
         let analysis = analyze(&context);
         self.sinks.keys.push(keys::row(self.run, key, usage, unit.map(|unit| &unit.custom_key_stores), &analysis)).await?;
@@ -274,6 +291,9 @@ impl Publication<'_> {
         }
         for row in grants::rows(self.run, key) {
             self.sinks.grants.push(row).await?;
+        }
+        for row in key_access::rows(self.run, &key.arn, analysis.access) {
+            self.sinks.key_access.push(row).await?;
         }
         for finding in analysis.findings {
             self.totals.finding(&finding);

@@ -71,10 +71,7 @@ mod tests {
     use kms_insights_model::{OrganizationId, RunStatus, StagedRecord, Timestamp};
 
     use super::{
-        super::{
-            publish,
-            tests::{begin, stage},
-        },
+        super::tests::{begin, publish, stage},
         *,
     };
     use crate::{

@@ -6,8 +6,8 @@ use super::{attempt::Attempt, sink::Sink};
 use crate::{
     LakeError,
     tables::{
-        accounts::AccountRow, collection_errors::CollectionErrorRow, findings::FindingRow, grants::GrantRow, key_last_used::KeyLastUsedRow, keys::KeyRow,
-        policy_statements::PolicyStatementRow,
+        accounts::AccountRow, collection_errors::CollectionErrorRow, findings::FindingRow, grants::GrantRow, key_access::KeyAccessRow,
+        key_last_used::KeyLastUsedRow, keys::KeyRow, policy_statements::PolicyStatementRow,
     },
 };
 
@@ -17,6 +17,7 @@ pub(super) struct Sinks {
     pub(super) keys: Sink<KeyRow>,
     pub(super) policy_statements: Sink<PolicyStatementRow>,
     pub(super) grants: Sink<GrantRow>,
+    pub(super) key_access: Sink<KeyAccessRow>,
     pub(super) findings: Sink<FindingRow>,
     pub(super) key_last_used: Sink<KeyLastUsedRow>,
     pub(super) collection_errors: Sink<CollectionErrorRow>,
@@ -29,6 +30,7 @@ impl Sinks {
             keys: Sink::new(attempt),
             policy_statements: Sink::new(attempt),
             grants: Sink::new(attempt),
+            key_access: Sink::new(attempt),
             findings: Sink::new(attempt),
             key_last_used: Sink::new(attempt),
             collection_errors: Sink::new(attempt),
@@ -42,6 +44,7 @@ impl Sinks {
             self.keys.finish().await?,
             self.policy_statements.finish().await?,
             self.grants.finish().await?,
+            self.key_access.finish().await?,
             self.findings.finish().await?,
             self.key_last_used.finish().await?,
             self.collection_errors.finish().await?,

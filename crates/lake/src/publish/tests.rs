@@ -16,6 +16,11 @@ use crate::{
     },
 };
 
+/// Published by the settings that hold where nothing else is said.
+pub(super) async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp) -> Result<PublishedRun, LakeError> {
+    super::publish(lake, writer, finished_at, &FindingSettings::default()).await
+}
+
 pub(super) fn finished() -> Timestamp {
     sample::at("2026-11-22T06:30:00Z")
 }

@@ -1,7 +1,7 @@
 //! The keys of one account in the order of the tables, in chunks of bounded size.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -127,15 +127,9 @@ impl<'a> SortedKeys<'a> {
 
     /// The next keys, in order; none at the end.
     pub(crate) async fn next_chunk(&mut self) -> Result<Vec<(KeyFacts, Option<Fact<LastUsage>>)>, LakeError> {
-        let (mut wanted, mut bytes) = (Vec::new(), 0);
-        while let Some(entry) = self.keys.entries.get(self.next) {
-            if !wanted.is_empty() && bytes + entry.bytes > self.chunk_bytes {
-                break;
-            }
-            bytes += entry.bytes;
-            wanted.push(self.next);
-            self.next += 1;
-        }
+        let end = self.next + self.chunk(self.next..self.keys.entries.len());
+        let wanted: Vec<usize> = (self.next..end).collect();
+        self.next = end;
         let mut usages: Vec<Option<usize>> = Vec::with_capacity(wanted.len());
         for key in &wanted {
             usages.push(self.usages.position(self.keys.entries[*key].key()));
@@ -153,6 +147,38 @@ impl<'a> SortedKeys<'a> {
             }
         }
         Ok(chunk)
+    }
+
+    /// Shows the keys of those multi-Region sets of which several keys are staged, in order. The keys of a set share their id, each in a Region of its own.
+    pub(crate) async fn visit_sets(&self, mut visit: impl FnMut(&KeyFacts)) -> Result<(), LakeError> {
+        let entries = &self.keys.entries;
+        let mut sizes = BTreeMap::<&KeyId, usize>::new();
+        for entry in entries.iter().filter(|entry| entry.key_id.is_multi_region()) {
+            *sizes.entry(&entry.key_id).or_default() += 1;
+        }
+        let of_set = |at: &usize| sizes.get(&entries[*at].key_id).is_some_and(|size| *size > 1);
+        let wanted: Vec<usize> = (0..entries.len()).filter(of_set).collect();
+        let mut left = wanted.as_slice();
+        while !left.is_empty() {
+            let (chunk, rest) = left.split_at(self.chunk(left.iter().copied()));
+            for record in self.keys.load(chunk).await? {
+                if let StagedRecord::Key(key) = record {
+                    visit(&key);
+                }
+            }
+            left = rest;
+        }
+        Ok(())
+    }
+
+    /// How many of the keys at these places make one chunk: one at least, where there is one.
+    fn chunk(&self, places: impl Iterator<Item = usize>) -> usize {
+        let mut bytes = 0;
+        let fits = |(count, at): (usize, usize)| {
+            bytes += self.keys.entries[at].bytes;
+            (count == 0 || bytes <= self.chunk_bytes).then_some(())
+        };
+        places.enumerate().map_while(fits).count()
     }
 }
 

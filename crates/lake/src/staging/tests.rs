@@ -1,10 +1,12 @@
 use futures::FutureExt;
-use kms_insights_model::{Fact, RunId, StagedRecord};
+use kms_insights_model::{Fact, KeyArn, RunId, StagedRecord};
 use object_store::ObjectStoreExt;
 
 use super::*;
 use crate::{
-    Lake, LakeError, sample,
+    Lake, LakeError,
+    publish::FindingSettings,
+    sample,
     watched_store::{Request, watched_lake},
 };
 
@@ -156,6 +158,30 @@ async fn keys_come_sorted_and_once_whatever_the_size_of_chunks() {
         assert!(keys.is_sorted_by_key(|(key, _)| (key.arn.region().clone(), key.arn.key_id().clone())));
         assert_eq!(keys.iter().filter(|(_, usage)| usage.is_some()).count(), 14);
         assert_eq!(keys.iter().find(|(key, _)| key.arn == newer.arn).unwrap().0, newer);
+    }
+}
+
+#[tokio::test]
+async fn keys_of_multi_region_sets_are_shown_where_several_are_staged() {
+    let (_folder, lake) = sample::lake();
+    let run = sample::run_id(1);
+    let writer = StagingWriter::begin(&lake, &sample::info(&run, &[1])).await.unwrap();
+    let arn = |region: &str, id: &str| KeyArn::new(sample::account_id(1), sample::region(region), id.parse().unwrap());
+    let id = |digit: char| format!("mrk-{}", String::from(digit).repeat(32));
+    let (both, alone) = ([arn("us-east-1", &id('a')), arn("eu-west-1", &id('a'))], arn("eu-west-1", &id('b')));
+    let single = sample::arn(1, "eu-west-1", 3);
+    for arn in both.iter().chain([&alone, &single, &sample::arn(1, "us-east-1", 3)]) {
+        stage(&writer, vec![StagedRecord::Key(Box::new(sample::key(arn.clone())))]).await;
+    }
+    writer.finish().await.unwrap();
+    let staged = StagedRun::load(&lake, &run).await.unwrap();
+    for chunk_bytes in [1, u64::MAX] {
+        let budget = CacheBudget::new(0);
+        let mut sorted = sorted::SortedKeys::with_chunk_bytes(&staged, sample::account_id(1), &budget, chunk_bytes).await.unwrap();
+        let mut shown = Vec::new();
+        sorted.visit_sets(|key| shown.push(key.arn.clone())).await.unwrap();
+        assert_eq!(shown, [both[1].clone(), both[0].clone()]);
+        assert_eq!(sorted.next_chunk().await.unwrap()[0].0.arn, single, "none is passed over for it");
     }
 }
 
@@ -366,7 +392,7 @@ pub(super) async fn partial_run(lake: &Lake, run: &RunId, accounts: u64) {
     for account in 1..=accounts {
         stage(&writer, sample::whole_account(account)).await;
     }
-    crate::publish::publish(lake, &writer, sample::at("2026-11-22T06:30:00Z")).await.unwrap();
+    crate::publish::publish(lake, &writer, sample::at("2026-11-22T06:30:00Z"), &FindingSettings::default()).await.unwrap();
 }
 
 #[tokio::test]

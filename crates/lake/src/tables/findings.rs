@@ -1,6 +1,6 @@
 //! The table `findings`: what the rules make of the facts.
 
-use kms_insights_findings::Finding;
+use kms_insights_findings::{Finding, RULES, RestsOn};
 use kms_insights_model::{KeyArn, RunId};
 
 use crate::table::table;
@@ -34,11 +34,20 @@ table! {
         evidence: String, from [];
         /// What a person can do about it.
         remediation: String, from [];
+        /// The whole key policy with the change that would do it, as JSON text for a person to look at before it is used; null where no change of the policy does.
+        changed_policy: Option<String>, from [KmsGetKeyPolicy];
+        /// The last day, such as `2027-01-31`, on which somebody puts up with the finding; null where nobody does.
+        waived_until: Option<String>, from [];
+        /// Why they put up with it.
+        waiver_reason: Option<String>, from [];
+        /// The facts without which the rule can say nothing: `metadata`, `policies`, `grants`, `last_usage`, `aliases`, `tags`, `rotation`. Where one of them was not read, that there is no such finding means nothing.
+        rests_on: Vec<String>, from [];
     }
 }
 
 /// The row of a finding.
 pub fn row(run: &RunId, arn: &KeyArn, finding: Finding) -> FindingRow {
+    let (waived_until, waiver_reason) = finding.waiver.map(|waiver| (waiver.until.to_string(), waiver.reason)).unzip();
     FindingRow {
         run_id: run.to_string(),
         key_arn: arn.to_string(),
@@ -53,5 +62,15 @@ pub fn row(run: &RunId, arn: &KeyArn, finding: Finding) -> FindingRow {
         cause: finding.cause,
         evidence: finding.evidence,
         remediation: finding.remediation,
+        changed_policy: finding.changed_policy,
+        waived_until,
+        waiver_reason,
+        rests_on: rests_on(finding.rule),
     }
+}
+
+/// What the rule of this name rests on.
+fn rests_on(rule: &str) -> Vec<String> {
+    let facts = RULES.iter().find(|known| known.id == rule).map_or(&[][..], |known| known.rests_on);
+    facts.iter().map(|fact| RestsOn::as_str(*fact).to_owned()).collect()
 }

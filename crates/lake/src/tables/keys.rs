@@ -81,6 +81,12 @@ table! {
         ram_policy: Option<String>, from [KmsGetKeyPolicy];
         /// The key's concerns, joined by semicolons: `Principal is account`, `Key policy overly permissive`, `Access provided to IAM user`, `External account`; empty where there are none, null where none was found but a policy could not be read or understood.
         concern: Option<String>, from [KmsGetKeyPolicy];
+        /// Whether anyone outside the key's account can use, grant, administer or read it: `yes`, `no`, or `unknown` where a policy or the grants could not be read, or a condition could not be weighed. AWS services in their own name are set aside; one that acts for an outsider is not. `key_access` says who.
+        outside_account: String, from [KmsGetKeyPolicy, KmsListGrants, KmsDescribeKey];
+        /// The same of anyone outside the organization; `unknown` also where its accounts are not known.
+        outside_organization: String, from [KmsGetKeyPolicy, KmsListGrants, KmsDescribeKey, OrganizationsListAccounts, OrganizationsDescribeOrganization];
+        /// The same of principals of every account.
+        public: String, from [KmsGetKeyPolicy, KmsListGrants, KmsDescribeKey];
         /// Why a key policy could not be understood; null where it could.
         policy_error: Option<String>, from [KmsGetKeyPolicy];
         /// How many grants the key has.
@@ -176,6 +182,9 @@ pub fn row(run: &RunId, key: &KeyFacts, last_usage: &Fact<LastUsage>, stores: Op
         policy: key.policy.observed().map(|policy| policy.as_str().to_owned()),
         ram_policy: key.ram_policy.observed().map(|policy| policy.as_str().to_owned()),
         concern: concern(key, analysis),
+        outside_account: analysis.exposure.outside_account.to_string(),
+        outside_organization: analysis.exposure.outside_organization.to_string(),
+        public: analysis.exposure.public.to_string(),
         policy_error: analysis.policy_error.clone(),
         grant_count: key.grants.observed().map(|grants| count(grants.len())),
         rotation_enabled: rotation.map(|rotation| rotation.enabled),
@@ -228,7 +237,7 @@ fn concern(key: &KeyFacts, analysis: &KeyAnalysis) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use kms_insights_findings::{KeyContext, analyze};
+    use kms_insights_findings::{FindingSettings, KeyContext, analyze};
     use kms_insights_model::{ApiAction, CustomKeyStoreType, ErrorCode, Failure, PolicyText};
 
     use super::*;
@@ -244,7 +253,10 @@ mod tests {
         change(&mut key);
         let usage = sample::usage(key.arn.clone()).last_usage;
         let now = sample::at("2026-11-22T06:30:00Z");
-        let analysis = analyze(&KeyContext { facts: &key, last_usage: &usage, now, organization_accounts: None, organization_id: None });
+        let settings = FindingSettings::default();
+        let context =
+            KeyContext { facts: &key, last_usage: &usage, now, organization_accounts: None, organization_id: None, replicas: &[], settings: &settings };
+        let analysis = analyze(&context);
         row(&sample::run_id(1), &key, &usage, stores, &analysis)
     }
 

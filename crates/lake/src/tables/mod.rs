@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod collection_errors;
 pub mod findings;
 pub mod grants;
+pub mod key_access;
 pub mod key_last_used;
 pub mod keys;
 pub mod policy_statements;
@@ -22,6 +23,7 @@ pub static ALL: &[&Table] = &[
     &keys::TABLE,
     &policy_statements::TABLE,
     &grants::TABLE,
+    &key_access::TABLE,
     &findings::TABLE,
     &key_last_used::TABLE,
     &collection_errors::TABLE,

@@ -73,7 +73,7 @@ fn row(run: &RunId, arn: &KeyArn, policy_name: &str, statement: &StatementPrinci
         sid: statement.sid.as_ref().map(ToString::to_string),
         effect: statement.effect.to_string(),
         principal_type: statement.principal_type.to_string(),
-        principal: statement.principal.clone(),
+        principal: statement.principal.to_string(),
         negated_principal: statement.negated_principal,
         actions: statement.actions.to_vec(),
         negated_actions: statement.negated_actions,

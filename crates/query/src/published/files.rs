@@ -85,7 +85,7 @@ fn run_of(name: &str) -> Option<RunId> {
 mod tests {
     use kms_insights_lake::{
         LakeLocation,
-        publish::publish,
+        publish::{FindingSettings, publish},
         staging::{RunInfo, StagingWriter},
     };
     use object_store::ObjectStoreExt;
@@ -103,7 +103,7 @@ mod tests {
         }))
         .unwrap();
         let writer = StagingWriter::begin(&lake, &info).await.unwrap();
-        publish(&lake, &writer, info.started_at).await.unwrap();
+        publish(&lake, &writer, info.started_at, &FindingSettings::default()).await.unwrap();
         let published = lake.data_files(&tables::accounts::TABLE, &run).await.unwrap().remove(0).location;
         let folder = lake.partition_path(&tables::accounts::TABLE, &run);
         let (other, astray) = (folder.clone().join(format!("{run}-g0002-0000.parquet")), folder.join("elsewhere").join(published.filename().unwrap()));

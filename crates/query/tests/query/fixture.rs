@@ -19,7 +19,7 @@ use kms_insights_query::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::pitfalls::Pitfalls;
+use crate::{pitfalls::Pitfalls, ways};
 
 pub(crate) const BEFORE: &str = "20260820T060000Z-00000001";
 pub(crate) const LATEST: &str = "20261120T060000Z-00000002";
@@ -139,6 +139,9 @@ pub(crate) fn key(run: &str, account: &str, region: &str, id: &str, alias: &str)
         policy: Some(String::from("{}")),
         ram_policy: None,
         concern: Some(String::from("Principal is account")),
+        outside_account: "no".to_owned(),
+        outside_organization: "no".to_owned(),
+        public: "no".to_owned(),
         policy_error: None,
         grant_count: Some(0),
         rotation_enabled: Some(true),
@@ -205,6 +208,21 @@ pub(crate) fn statement(key: &KeyRow, index: i32, sid: Option<&str>, principal: 
     }
 }
 
+/// What these rules rest on, as the rules themselves say.
+fn rests_on(rule: &str) -> &'static [&'static str] {
+    match rule {
+        "public" | "outside-account" | "wildcard-actions" | "iam-user" => &["policies"],
+        "grant-outside-account" => &["grants", "policies"],
+        "pending-deletion" => &["metadata"],
+        "never-used" => &["metadata", "last_usage"],
+        "no-alias" => &["metadata", "aliases"],
+        "required-tags" => &["metadata", "tags"],
+        "rotation-off" => &["metadata", "rotation"],
+        "policy-unreadable" => &[],
+        _ => panic!("what does {rule} rest on?"),
+    }
+}
+
 pub(crate) fn finding(key: &KeyRow, id: &str, rule: &str, severity: &str) -> FindingRow {
     FindingRow {
         run_id: key.run_id.clone(),
@@ -220,6 +238,10 @@ pub(crate) fn finding(key: &KeyRow, id: &str, rule: &str, severity: &str) -> Fin
         cause: "statement 0".to_owned(),
         evidence: "{}".to_owned(),
         remediation: "mend it".to_owned(),
+        changed_policy: None,
+        waived_until: None,
+        waiver_reason: None,
+        rests_on: rests_on(rule).iter().map(|fact| (*fact).to_owned()).collect(),
     }
 }
 
@@ -309,15 +331,19 @@ pub(crate) fn selected(run: RunRow) -> RunRow {
 
 /// The run of November, which everything else is about.
 fn write_latest(root: &Path) {
-    let used = key(LATEST, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app");
+    let unknown = || String::from("unknown");
+    let mut used = key(LATEST, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app");
+    (used.outside_account, used.outside_organization) = (String::from("yes"), String::from("yes"));
     let mut primary = key(LATEST, APP, "eu-central-1", "mrk-22222222000000000000000000000000", "alias/multi");
     primary.multi_region_type = Some(String::from("PRIMARY"));
+    (primary.outside_account, primary.outside_organization) = (String::from("yes"), String::from("yes"));
     let mut replica = key(LATEST, APP, "eu-west-1", "mrk-22222222000000000000000000000000", "alias/multi");
     replica.multi_region_type = Some(String::from("REPLICA"));
     replica.rotation_period_days = Some(730);
     let mut unreadable = key(LATEST, DATA, "eu-central-1", "33333333-0000-0000-0000-000000000000", "alias/secret");
     unreadable.policy = None;
     unreadable.concern = None;
+    (unreadable.outside_account, unreadable.outside_organization, unreadable.public) = (unknown(), unknown(), unknown());
     unreadable.policy_status = String::from("denied");
     unreadable.rotation_enabled = None;
     unreadable.rotation_status = String::from("denied");
@@ -333,6 +359,7 @@ fn write_latest(root: &Path) {
     open.description = Some(String::from("\u{1b}[31mred\u{1b}[0m,\n\"quoted\""));
     open.state = Some(String::from("Disabled"));
     open.enabled = Some(false);
+    (open.outside_account, open.outside_organization, open.public) = (String::from("yes"), String::from("yes"), String::from("yes"));
     open.concern = Some(String::from("Key policy overly permissive;External account"));
     open.rotation_enabled = Some(false);
     open.rotation_period_days = None;
@@ -430,6 +457,7 @@ fn write_latest(root: &Path) {
             error(LATEST, "777788889999", None, None, "access", "sts:AssumeRole", "assume_role_denied"),
         ],
     );
+    write_rows(root, LATEST, &ways::of_latest(&used, &primary, &open));
     let mut keys = vec![used, primary, replica, unreadable, pending, open, managed];
     keys.extend(pitfalls.keys());
     write_rows(root, LATEST, &keys);

@@ -15,3 +15,4 @@ mod saved_queries;
 mod shown_runs;
 mod unknowns;
 mod views;
+mod ways;

@@ -18,7 +18,10 @@ use object_store::{
 };
 use tempfile::TempDir;
 
-use crate::fixture::{APP, account, engine_over, error, finding, grant, key, last_used, rows, run, statement, write_rows};
+use crate::{
+    fixture::{APP, account, engine_over, error, finding, grant, key, last_used, rows, run, statement, write_rows},
+    ways::access,
+};
 
 /// How often each object was asked for.
 type Opens = BTreeMap<String, usize>;
@@ -89,11 +92,13 @@ fn lake_of(days: std::ops::RangeInclusive<u32>) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for day in days {
         let (id, root) = (run_of(day), folder.path());
-        let key = key(&id, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app");
+        let mut key = key(&id, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app");
+        key.outside_account = String::from("yes");
         write_rows(root, &id, &[account(&id, APP, "app", "complete", None)]);
         write_rows(root, &id, &[statement(&key, 0, Some("Vendor"), "arn:aws:iam::999999999999:root", "kms:*", "External account")]);
         write_rows(root, &id, &[finding(&key, &format!("f-{day}"), "public", "high")]);
         write_rows(root, &id, &[error(&id, APP, Some("eu-central-1"), Some(&key), "policy", "kms:GetKeyPolicy", "access_denied")]);
+        write_rows(root, &id, &[access(&key, "account 999999999999", "outside", "decrypt", &["kms:Decrypt"])]);
         write_rows(root, &id, &[grant(&key, "g-out", "arn:aws:iam::999999999999:role/reader")]);
         write_rows(root, &id, &[last_used(&key, None, "never_used", None)]);
         write_rows(root, &id, &[key]);

@@ -6,7 +6,10 @@ use kms_insights_lake::tables::{keys::KeyRow, runs::RunRow};
 use kms_insights_query::output::{Format, TableLayout, write};
 use tempfile::TempDir;
 
-use crate::fixture::{APP, DATA, account, arn, at, engine_over, error, finding, grant, key, last_used, run, selected, statement, write_rows};
+use crate::{
+    fixture::{APP, DATA, account, arn, at, engine_over, error, finding, grant, key, last_used, run, selected, statement, write_rows},
+    ways::{access, by_grant},
+};
 
 const REGION: &str = "eu-central-1";
 
@@ -108,10 +111,13 @@ fn several_organizations() -> TempDir {
         let mut open = named(REGION, OPEN);
         open.state = Some("PendingDeletion".to_owned());
         open.aliases_status = String::from("denied");
+        open.outside_account = String::from("yes");
         let mut unrotated = named(REGION, "33333333-0000-0000-0000-000000000000");
         (unrotated.rotation_enabled, unrotated.last_rotated_at) = (Some(false), None);
         write_rows(root, id, &[account(id, account_id, "app", "partial", None)]);
         write_rows(root, id, &[statement(&open, 0, None, "*", "kms:*", "Key policy overly permissive;External account")]);
+        let reader = access(&open, "arn:aws:iam::888888888888:role/reader", "outside", "decrypt", &["kms:Decrypt"]);
+        write_rows(root, id, &[access(&open, "everyone", "public", "decrypt", &["kms:Decrypt"]), by_grant("g-1", reader)]);
         write_rows(root, id, &[grant(&open, "g-1", "arn:aws:iam::888888888888:role/reader")]);
         write_rows(root, id, &[finding(&open, "f-1", "public", "critical")]);
         write_rows(root, id, &[error(id, account_id, Some(REGION), None, "alias_listing", "kms:ListAliases", "access_denied")]);
@@ -205,6 +211,45 @@ async fn what_changed_is_told_of_each_organization_by_itself() {
     publish(folder.path(), &once, APP, &[numbered(&once, APP, 1, 1), numbered(&once, APP, 7, 4)]);
     let changes = rows(&folder, "SELECT split_part(key_arn, '-', 7), subject, change FROM changes_since_previous").await;
     assert_eq!(changes, ["000000000002 key appeared"]);
+}
+
+#[tokio::test]
+async fn a_finding_is_gone_or_new_only_where_what_its_rule_rests_on_was_read_in_both_runs() {
+    type Unread = fn(KeyRow) -> KeyRow;
+    let facts: [(&str, &str, Unread); 9] = [
+        ("pending-deletion", "public", |key| KeyRow { metadata_status: "denied".to_owned(), ..key }),
+        ("public", "never-used", |key| KeyRow { policy_status: "denied".to_owned(), ..key }),
+        ("public", "never-used", |key| KeyRow { ram_policy_status: "failed".to_owned(), ..key }),
+        ("iam-user", "never-used", |key| KeyRow { policy_error: Some("no JSON".to_owned()), ..key }),
+        ("grant-outside-account", "public", |key| KeyRow { grants_status: "failed".to_owned(), ..key }),
+        ("never-used", "pending-deletion", |key| KeyRow { last_usage_status: "failed".to_owned(), ..key }),
+        ("no-alias", "required-tags", |key| KeyRow { aliases_status: "denied".to_owned(), ..key }),
+        ("required-tags", "no-alias", |key| KeyRow { tags_status: "denied".to_owned(), ..key }),
+        ("rotation-off", "policy-unreadable", |key| KeyRow { rotations_status: "denied".to_owned(), ..key }),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let (before, now) = (run_of(Some("o-1"), 1, 1), run_of(Some("o-1"), 2, 2));
+    let (mut old, mut new, mut found_before, mut found_now, mut expected) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (number, (resting, other, unread)) in (1..).zip(facts) {
+        let found = |key: &KeyRow| [resting, other].map(|rule| finding(key, &format!("{} {rule}", key.key_id), rule, "high"));
+        // The earlier run could not look at the first key, the later one not at the second.
+        let [first, second] = [2 * number, 2 * number + 1].map(|number| [numbered(&before, APP, number, 1), numbered(&now, APP, number, 1)]);
+        found_now.extend(found(&first[1]));
+        found_before.extend(found(&second[0]));
+        let [[first_before, first_now], [second_before, second_now]] = [first, second];
+        old.extend([unread(first_before), second_before]);
+        new.extend([first_now, unread(second_now)]);
+        for (key, of_resting, of_other) in [(2 * number, "first_read", "appeared"), (2 * number + 1, "not_read", "gone")] {
+            expected.extend([format!("{key:012} {of_resting} {resting}: {resting} found"), format!("{key:012} {of_other} {other}: {other} found")]);
+        }
+    }
+    for (run, keys, found) in [(&before, old, found_before), (&now, new, found_now)] {
+        write_rows(folder.path(), &run.run_id, &found);
+        publish(folder.path(), run, APP, &keys);
+    }
+    expected.sort_unstable();
+    let sql = "SELECT split_part(key_arn, '-', 7), change, COALESCE(value_before, value_now) FROM changes_since_previous WHERE subject = 'finding'";
+    assert_eq!(rows(&folder, sql).await, expected);
 }
 
 #[tokio::test]

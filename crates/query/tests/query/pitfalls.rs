@@ -27,6 +27,7 @@ impl Pitfalls {
     pub(crate) fn new() -> Self {
         let named = |region: &str, id: &str, alias: &str| key(LATEST, APP, region, id, alias);
         let set = "mrk-99999999000000000000000000000000";
+        let unknown = || String::from("unknown");
         let replicas = || Some(vec![arn(APP, "eu-west-1", set)]);
         let recent = |mut row: KeyRow| {
             row.created_at = Some(at("2026-05-01T00:00:00Z"));
@@ -41,9 +42,11 @@ impl Pitfalls {
         (hidden.grant_count, hidden.monthly_cost_usd) = (None, None);
         hidden.metadata_status = String::from("denied");
         hidden.grants_status = String::from("denied");
+        (hidden.outside_account, hidden.outside_organization, hidden.public) = (unknown(), unknown(), unknown());
         let mut garbled = named("eu-west-1", "bbbbbbbb-0000-0000-0000-000000000000", "alias/garbled");
         garbled.policy_error = Some(String::from("statement 0: no Effect"));
         garbled.concern = None;
+        (garbled.outside_account, garbled.outside_organization, garbled.public) = (unknown(), unknown(), unknown());
         let mut idle = recent(named("eu-west-1", "cccccccc-0000-0000-0000-000000000000", "alias/idle"));
         idle.rotation_enabled = Some(false);
         idle.last_rotated_at = Some(at("2026-08-01T00:00:00Z"));

@@ -9,7 +9,10 @@ use kms_insights_query::{
     views_in_creation_order,
 };
 
-use crate::fixture::{account, at, engine_over, error, finding, grant, key, last_used, run, selected, statement, write_rows};
+use crate::{
+    fixture::{account, at, engine_over, error, finding, grant, key, last_used, run, selected, statement, write_rows},
+    ways::access,
+};
 
 /// A run of an organization, one hour after midnight of that day.
 fn run_of(organization: Option<&str>, day: u32, number: u32) -> RunRow {
@@ -36,6 +39,7 @@ fn write_run(root: &Path, run: &RunRow, account_id: &str) {
     same.policy_status = String::from("denied");
     let mut own = key(id, account_id, region, &format!("{nonce}-0000-0000-0000-000000000000"), "alias/own");
     (own.rotation_enabled, own.last_rotated_at) = (Some(false), None);
+    own.outside_account = String::from("yes");
     let mut pending = key(id, account_id, region, &format!("{nonce}-0000-0000-0000-000000000001"), "alias/pending");
     pending.state = Some(String::from("PendingDeletion"));
     pending.deletion_date = Some(at("2099-01-01T00:00:00Z"));
@@ -43,6 +47,7 @@ fn write_run(root: &Path, run: &RunRow, account_id: &str) {
     write_rows(root, id, &[statement(&own, 0, None, "*", "kms:*", "Key policy overly permissive;External account")]);
     write_rows(root, id, &[finding(&own, &format!("f-{nonce}"), "public", "high"), finding(&same, &format!("f-{nonce}-same"), "public", "high")]);
     write_rows(root, id, &[error(id, account_id, Some(region), Some(&same), "policy", "kms:GetKeyPolicy", "access_denied")]);
+    write_rows(root, id, &[access(&own, "everyone", "public", "decrypt", &[nonce])]);
     write_rows(root, id, &[grant(&own, &format!("g-{nonce}"), "arn:aws:iam::888888888888:role/reader")]);
     write_rows(root, id, &[last_used(&same, Some("2025-06-01T00:00:00Z"), "used", None), last_used(&own, None, "never_used", None)]);
     write_rows(root, id, &[same, own, pending]);

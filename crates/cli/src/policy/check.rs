@@ -1,0 +1,394 @@
+//! From files to what is to be said about each.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use kms_insights_findings::{Finding, FindingSettings, KeyAnalysis, KeyContext, RULES, RestsOn, RuleInfo, analyze};
+use kms_insights_model::{AccountId, Fact, KeyArn, KeyFacts, OrganizationId, PolicyText, Timestamp};
+use kms_insights_policy::{
+    PolicyError,
+    access::{Cause, Certainty, Exposure, PolicyName, Trust, Verdict, locks_out_own_account},
+    join_labels, parse,
+};
+
+use super::{
+    GrantsFile,
+    input::{InputError, PolicyFile},
+    places::{self, GrantPlace, StatementPlace},
+};
+
+/// What is asked of each file.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    /// The key that carries the policy.
+    pub(super) key: KeyArn,
+    /// The organization of its account, where it is known.
+    pub(super) organization_id: Option<OrganizationId>,
+    /// The accounts of that organization, where they are known.
+    pub(super) organization_accounts: Option<BTreeSet<AccountId>>,
+    /// Thresholds, trusted accounts, waivers.
+    pub(super) settings: FindingSettings,
+    /// The moment for which terms of time are weighed.
+    pub(super) now: Timestamp,
+}
+
+impl Question {
+    /// What is known of a key of which there is no more than a policy, and perhaps grants. All else does not apply, so that no rule has anything to say about it.
+    fn facts(&self, policy: &str, grants: Option<&GrantsFile>) -> KeyFacts {
+        KeyFacts {
+            arn: self.key.clone(),
+            observed_at: self.now,
+            metadata: Fact::NotApplicable,
+            aliases: Fact::NotApplicable,
+            policy: Fact::Observed(PolicyText(policy.to_owned())),
+            ram_policy: Fact::NotApplicable,
+            grants: grants.map_or(Fact::NotApplicable, |file| Fact::Observed(file.grants.clone())),
+            tags: Fact::NotApplicable,
+            rotation: Fact::NotApplicable,
+            rotations: Fact::NotApplicable,
+        }
+    }
+}
+
+/// The rules that can say something of a policy and grants.
+pub(super) fn rules() -> impl Iterator<Item = &'static RuleInfo> {
+    RULES.iter().filter(|rule| rule.rests_on.iter().all(|fact| matches!(fact, RestsOn::Policies | RestsOn::Grants)))
+}
+
+/// What was found in all files.
+pub(super) struct Report<'a> {
+    /// What was asked.
+    pub(super) question: &'a Question,
+    /// The grants, where they were given.
+    pub(super) grants: Option<&'a GrantsFile>,
+    /// The files, as they were named.
+    pub(super) files: Vec<Outcome>,
+}
+
+/// What came of a file.
+pub(super) enum Outcome {
+    /// It holds a policy, or a text that is none.
+    Checked(Box<Checked>),
+    /// There is nothing to check.
+    Unread {
+        /// The file.
+        name: String,
+        /// Why.
+        reason: InputError,
+    },
+}
+
+/// A file that was checked.
+pub(super) struct Checked {
+    /// The file.
+    pub(super) file: PolicyFile,
+    /// What is to be said about it.
+    pub(super) analysis: KeyAnalysis,
+    /// Why its text is no policy, where it is none.
+    pub(super) error: Option<PolicyError>,
+    /// Whether the key's own account can no longer change the policy.
+    pub(super) locks_out: Verdict,
+    /// The statements in what is shown of the file.
+    statements: Vec<StatementPlace>,
+}
+
+/// Where a finding is to be shown.
+pub(super) enum Spot<'c> {
+    /// At a statement of the policy.
+    Statement(&'c StatementPlace),
+    /// At places of the policy, of which there is at least one.
+    Policy(Vec<Range<usize>>),
+    /// At a grant in the file of grants.
+    Grant(&'c GrantsFile, &'c GrantPlace),
+}
+
+/// Checks every file.
+pub(super) fn check<'a>(question: &'a Question, files: &[String], grants: Option<&'a GrantsFile>) -> Report<'a> {
+    let outcome = |name: &String| match PolicyFile::read(name) {
+        Ok(file) => Outcome::Checked(Box::new(Checked::of(question, file, grants))),
+        Err(reason) => Outcome::Unread { name: name.clone(), reason },
+    };
+    Report { question, grants, files: files.iter().map(outcome).collect() }
+}
+
+impl Report<'_> {
+    /// The files that were checked.
+    pub(super) fn checked(&self) -> impl Iterator<Item = &Checked> {
+        self.files.iter().filter_map(|outcome| match outcome {
+            Outcome::Checked(checked) => Some(&**checked),
+            Outcome::Unread { .. } => None,
+        })
+    }
+
+    /// The files that could not be, with the reason.
+    pub(super) fn unread(&self) -> impl Iterator<Item = (&str, &InputError)> {
+        self.files.iter().filter_map(|outcome| match outcome {
+            Outcome::Checked(_) => None,
+            Outcome::Unread { name, reason } => Some((name.as_str(), reason)),
+        })
+    }
+
+    /// All findings.
+    pub(super) fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.checked().flat_map(|checked| &checked.analysis.findings)
+    }
+}
+
+impl Checked {
+    pub(super) fn of(question: &Question, file: PolicyFile, grants: Option<&GrantsFile>) -> Self {
+        let facts = question.facts(file.policy(), grants);
+        let context = KeyContext {
+            facts: &facts,
+            last_usage: &Fact::NotApplicable,
+            now: question.now,
+            organization_accounts: question.organization_accounts.as_ref(),
+            organization_id: question.organization_id.as_ref(),
+            replicas: &[],
+            settings: &question.settings,
+        };
+        let mut analysis = analyze(&context);
+        let error = parse(file.policy()).err();
+        if error.is_some() {
+            for finding in analysis.findings.iter_mut().filter(|finding| finding.rule == UNREADABLE) {
+                // The rule's own advice is for policies that KMS keeps.
+                "Mend the text at that place. Until then nobody can tell whom the policy lets in, and KMS would refuse it."
+                    .clone_into(&mut finding.remediation);
+            }
+        }
+        let locks_out = if error.is_some() { Verdict::Unknown } else { locks_out_own_account(&analysis.ways) };
+        Self { statements: file.statements(), file, analysis, error, locks_out }
+    }
+
+    /// Whether it lets in anyone beyond a border.
+    pub(super) const fn exposure(&self) -> Exposure {
+        self.analysis.exposure
+    }
+
+    /// The labels of the workshop.
+    pub(super) fn concern(&self) -> String {
+        join_labels(&self.analysis.concerns)
+    }
+
+    /// The statement that a finding is about, from 0.
+    pub(super) fn statement_index(&self, finding: &Finding) -> Option<usize> {
+        match &self.error {
+            Some(error) if finding.rule == UNREADABLE => error.place().and_then(|place| place.statement),
+            _ => {
+                // `statement 2 (AllowVendor)`
+                let rest = finding.cause.strip_prefix("statement ")?;
+                rest.split(' ').next()?.parse().ok()
+            }
+        }
+    }
+
+    /// Why it is not certain, where the ways in through the statement tell.
+    pub(super) fn doubt(&self, finding: &Finding) -> Option<&str> {
+        let index = self.statement_index(finding)?;
+        self.analysis.ways.iter().filter(|way| way.cause == Cause::Statement(PolicyName::Default, index)).find_map(|way| match &way.certainty {
+            Certainty::Unknown(reason) => Some(&**reason),
+            Certainty::Certain => None,
+        })
+    }
+
+    /// The principals of its statement that a finding is about, as ways in name them: those that its title names, and where it names three and counts the rest,
+    /// the others of the same kind. Nothing where these are not as many.
+    pub(super) fn principals_meant(&self, finding: &Finding) -> Vec<String> {
+        let Some(index) = self.statement_index(finding) else { return Vec::new() };
+        // A name may begin with another one.
+        let ends = |rest: &str| matches!(rest.chars().next(), None | Some(' ' | ',' | ')' | ';'));
+        let is_named = |name: &str| finding.title.match_indices(name).any(|(at, _)| ends(&finding.title[at + name.len()..]));
+        let of_statement = self.analysis.ways.iter().filter(|way| way.cause == Cause::Statement(PolicyName::Default, index));
+        let mut ways: Vec<(String, (Trust, &'static str))> = of_statement.map(|way| (way.who.to_string(), (way.trust, way.who.kind()))).collect();
+        ways.sort_unstable();
+        ways.dedup();
+        let named: Vec<&(String, _)> = ways.iter().filter(|(name, _)| is_named(name)).collect();
+        let texts = |ways: &[&(String, _)]| ways.iter().map(|(name, _)| name.clone()).collect();
+        let more = finding.title.split_once(" more").and_then(|(before, _)| before.rsplit(' ').next()?.parse::<usize>().ok());
+        let Some(more) = more else { return texts(&named) };
+        let all: Vec<&(String, _)> = ways.iter().filter(|(_, kind)| named.iter().any(|(_, of_named)| of_named == kind)).collect();
+        if all.len() == named.len() + more { texts(&all) } else { Vec::new() }
+    }
+
+    /// Where the finding is to be shown.
+    pub(super) fn spot<'c>(&'c self, finding: &Finding, grants: Option<&'c GrantsFile>) -> Spot<'c> {
+        if let Some(statement) = self.statement_index(finding).and_then(|index| self.statements.get(index)) {
+            return Spot::Statement(statement);
+        }
+        if let (Some(id), Some(file)) = (finding.cause.strip_prefix("grant "), grants)
+            && let Some(place) = file.places.get(id)
+        {
+            return Spot::Grant(file, place);
+        }
+        let shown = self.file.shown();
+        if let Some(PolicyError::Json { line, column, .. }) = &self.error {
+            let at = places::offset(shown, *line, *column);
+            return Spot::Policy(std::iter::once(at..at).collect());
+        }
+        let named = finding.cause.strip_prefix("principal ").map(|principal| self.principal(principal)).unwrap_or_default();
+        if !named.is_empty() {
+            return Spot::Policy(named);
+        }
+        // What is about the policy as a whole is shown where its statements begin.
+        let statements = places::members(shown, 0).into_iter().find(|member| member.name == "Statement");
+        Spot::Policy(vec![statements.map_or(0..0, |member| member.whole.start..member.whole.start + r#""Statement""#.len())])
+    }
+
+    /// Where statements name the principal.
+    fn principal(&self, principal: &str) -> Vec<Range<usize>> {
+        let shown = self.file.shown();
+        let elements = self.statements.iter().filter_map(|statement| statement.element(&["Principal"]));
+        let strings = elements.flat_map(|element| places::strings(shown, &element.value));
+        strings.filter(|place| places::string(shown, place).as_deref() == Some(principal)).collect()
+    }
+}
+
+/// The rule about texts that are no policies.
+pub(super) const UNREADABLE: &str = "policy-unreadable";
+
+/// The elements of a statement that a rule is about; the first that the statement has is the one to look at.
+pub(super) fn culprits(rule: &str) -> &'static [&'static str] {
+    match rule {
+        "wildcard-actions" | "not-action" | "unfenced-create-grant" => &["Action", "NotAction"],
+        "toothless-condition" => &["Condition"],
+        _ => &["Principal", "NotPrincipal"],
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A question about the key of `tests/policies`.
+    pub(in crate::policy) fn question() -> Question {
+        Question {
+            key: "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap(),
+            organization_id: Some(OrganizationId("o-exampleorgid".to_owned())),
+            organization_accounts: Some(["111122223333", "222233334444"].iter().map(|id| id.parse().unwrap()).collect()),
+            settings: FindingSettings::default(),
+            now: "2026-11-22T06:00:00Z".parse().unwrap(),
+        }
+    }
+
+    /// A policy with a statement for the key's own account, and these.
+    pub(in crate::policy) fn policy(statements: &[&str]) -> String {
+        let own = r#"    {
+      "Sid": "OwnAccount",
+      "Effect": "Allow",
+      "Principal": { "AWS": "arn:aws:iam::111122223333:root" },
+      "Action": "kms:*",
+      "Resource": "*"
+    }"#;
+        let all: Vec<&str> = std::iter::once(own).chain(statements.iter().copied()).collect();
+        format!("{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n{}\n  ]\n}}\n", all.join(",\n"))
+    }
+
+    /// A statement that lets everyone decrypt.
+    pub(in crate::policy) const OPEN: &str = r#"    {
+      "Sid": "Open",
+      "Effect": "Allow",
+      "Principal": "*",
+      "Action": ["kms:Decrypt", "kms:DescribeKey"],
+      "Resource": "*"
+    }"#;
+
+    /// What is said of one policy.
+    pub(in crate::policy) fn checked(question: &Question, text: String) -> Checked {
+        Checked::of(question, PolicyFile::of("app.json", text).unwrap(), None)
+    }
+
+    /// A report about files with these names and texts.
+    pub(in crate::policy) fn report<'a>(question: &'a Question, grants: Option<&'a GrantsFile>, files: &[(&str, String)]) -> Report<'a> {
+        let outcome = |(name, text): &(&str, String)| {
+            let file = PolicyFile::of(name, text.clone()).unwrap();
+            Outcome::Checked(Box::new(Checked::of(question, file, grants)))
+        };
+        Report { question, grants, files: files.iter().map(outcome).collect() }
+    }
+
+    /// Grants of an outsider, as they are printed.
+    pub(in crate::policy) fn grants() -> GrantsFile {
+        let text = "{\n  \"Grants\": [\n    {\n      \"GrantId\": \"0c237476b39f8bc44e45212e08498fbe3151305030726c0590dd8d3e9f3d6a60\",\n      \"GranteePrincipal\": \"arn:aws:iam::444455556666:role/partner\",\n      \"Operations\": [\"Decrypt\"]\n    }\n  ]\n}\n";
+        GrantsFile::of("grants.json", text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_finding_is_shown_at_its_statement() {
+        let question = question();
+        let checked = checked(&question, policy(&[OPEN]));
+        let finding = checked.analysis.findings.iter().find(|finding| finding.rule == "public").unwrap();
+        assert_eq!(checked.statement_index(finding), Some(1));
+        let Spot::Statement(place) = checked.spot(finding, None) else { panic!("no statement") };
+        assert_eq!(&checked.file.shown()[place.whole.clone()], OPEN.trim_start());
+        assert_eq!(&checked.file.shown()[place.element(culprits("public")).unwrap().whole.clone()], r#""Principal": "*""#);
+    }
+
+    #[test]
+    fn a_grants_finding_is_shown_at_the_grant() {
+        let (question, grants) = (question(), grants());
+        let checked = Checked::of(&question, PolicyFile::of("app.json", policy(&[])).unwrap(), Some(&grants));
+        let finding = checked.analysis.findings.iter().find(|finding| finding.cause.starts_with("grant ")).unwrap();
+        let Spot::Grant(_, place) = checked.spot(finding, Some(&grants)) else { panic!("no grant") };
+        assert!(grants.text[place.whole.clone()].starts_with("{\n      \"GrantId\""));
+    }
+
+    #[test]
+    fn a_finding_about_a_principal_is_shown_wherever_it_is_named() {
+        let question = question();
+        let of = |action: &str| {
+            format!(r#"{{"Effect": "Allow", "Principal": {{"AWS": "arn:aws:iam::111122223333:role/app"}}, "Action": "{action}", "Resource": "*"}}"#)
+        };
+        let checked = checked(&question, policy(&[&of("kms:PutKeyPolicy"), &of("kms:Decrypt")]));
+        let finding = checked.analysis.findings.iter().find(|finding| finding.rule == "separation-of-duty").unwrap();
+        let Spot::Policy(places) = checked.spot(finding, None) else { panic!("no places") };
+        assert_eq!(places.into_iter().map(|place| &checked.file.shown()[place]).collect::<Vec<_>>(), [r#""arn:aws:iam::111122223333:role/app""#; 2]);
+    }
+
+    #[test]
+    fn what_is_no_policy_is_unknown_and_a_finding_at_its_place() {
+        let question = question();
+        for (text, statement, at) in
+            [("{\n  \"Version\": }".to_owned(), None, Some(15)), (policy(&["{\"Effect\": \"Allow\"}"]), Some(1), None), (String::new(), None, Some(0))]
+        {
+            let checked = checked(&question, text.clone());
+            let exposure = checked.exposure();
+            assert_eq!([exposure.outside_account, exposure.outside_organization, exposure.public, checked.locks_out], [Verdict::Unknown; 4], "{text}");
+            let [finding] = checked.analysis.findings.as_slice() else { panic!("{:?}", checked.analysis.findings) };
+            assert_eq!((finding.rule, checked.statement_index(finding)), (UNREADABLE, statement));
+            assert!(!finding.remediation.contains("GetKeyPolicy"), "{}", finding.remediation);
+            if let Some(at) = at {
+                assert!(matches!(checked.spot(finding, None), Spot::Policy(places) if places[0].start == at), "{text}");
+            }
+        }
+    }
+
+    /// Over all labelled policies: a rule about facts that no file has says nothing, whatever the policy says.
+    #[test]
+    fn rules_about_facts_that_a_file_does_not_have_say_nothing() {
+        let known: Vec<&str> = rules().map(|rule| rule.id).collect();
+        assert!(known.contains(&"public") && known.contains(&UNREADABLE) && !known.contains(&"never-used"), "{known:?}");
+        let mut question = question();
+        // Whatever an organization can demand of keys is demanded.
+        question.settings.required_tags = vec!["owner".to_owned()];
+        let entries = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+        let topics = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/policies"));
+        let files =
+            topics.iter().filter(|path| path.is_dir()).flat_map(|topic| entries(topic)).filter(|path| path.extension().is_some_and(|end| end == "json"));
+        let mut seen = 0;
+        for path in files {
+            let case: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            if case.get("labels").is_none() {
+                continue;
+            }
+            let grants = case.get("grants").map(|grants| GrantsFile::of("grants.json", serde_json::json!({ "Grants": grants }).to_string()).unwrap());
+            let checked = Checked::of(&question, PolicyFile::of("p.json", case["policy"].to_string()).unwrap(), grants.as_ref());
+            for finding in &checked.analysis.findings {
+                assert!(known.contains(&finding.rule), "{}: {finding:?}", path.display());
+            }
+            seen += 1;
+        }
+        assert!(seen > 150, "{seen}");
+    }
+}

@@ -1,0 +1,39 @@
+use kms_insights_policy::access::Kind;
+
+use super::{RestsOn, RuleInfo};
+use crate::{Finding, Severity, border::Beyond, subject::Subject};
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    id: "outside-organization",
+    title: "Principals outside the organization are allowed",
+    severity: Severity::High,
+    documentation: "A statement allows a principal of an account outside the key's organization, another organization, or a service that acts for either \
+        (`aws:SourceAccount`, `aws:SourceArn`, `aws:SourceOrgID`). Such a principal also needs its own account's IAM to allow the use, which that account decides. \
+        Everyone is the matter of [`public`](#public), accounts inside the organization that of [`outside-account`](#outside-account).\n\n\
+        High, or low for accounts that the configuration calls trusted (`trusted_accounts`). Certain where the organization's accounts are known and a request \
+        exists that comes in. Possible where it is not known whether the principal is outside: the organization's accounts could not be listed, or the policy does not \
+        tell the account (an S3 canonical user id, a public identity provider); and where coming in depends on what the policy does not tell. Where nothing is known of \
+        the organization, such principals are reported by [`outside-account`](#outside-account) instead.",
+    rests_on: &[RestsOn::Policies],
+    remediation: "Check that each account is a party to the data; remove those that are not, list the others as trusted, \
+        and narrow them to roles and actions with kms:ViaService or an encryption context.",
+    check,
+};
+
+fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let beyond = |way: &_| Beyond::of(way, subject).filter(|beyond| matches!(beyond, Beyond::Organization { .. }));
+    for culprit in subject.culprits(|way| way.kind != Kind::Intent && beyond(way).is_some()) {
+        let weight = culprit.weigh(|way| beyond(way).map(|beyond| (beyond.severity(), beyond.confidence(way))));
+        let (mut known, mut trusted) = (true, true);
+        for of_way in culprit.ways.iter().filter_map(|way| beyond(way)) {
+            known &= matches!(of_way, Beyond::Organization { known: true, .. });
+            trusted &= matches!(of_way, Beyond::Organization { trusted: true, .. });
+        }
+        let place = if known { "Outside the organization" } else { "Outside the key's account, perhaps outside its organization" };
+        let what = if trusted { "an account is allowed that is called trusted" } else { "this is allowed" };
+        let title = format!("{place}, {what}: {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt());
+        let mut finding = subject.statement_finding(&RULE, weight, title, &culprit);
+        finding.changed_policy = culprit.listed().and_then(|gone| culprit.without_principals(&gone));
+        findings.push(finding);
+    }
+}

@@ -1,0 +1,210 @@
+//! Ways in of small policies, told in lines: who, trust, what it amounts to, what they can do, under which fence, how sure. The key belongs to account
+//! 111122223333 of organization o-exampleorgid, with 222233334444; 555566667777 is trusted.
+
+// Clippy takes the functions that tests call for product code.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use kms_insights_model::{AccountId, KeyArn, OrganizationId};
+use kms_insights_policy::{
+    Surroundings,
+    access::{Cause, Certainty, KeyPolicies, key_access},
+    parse, read_grants,
+};
+
+fn tell(statements: &str, grants: &str) -> String {
+    let key: KeyArn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
+    let organization = OrganizationId("o-exampleorgid".to_owned());
+    let accounts = |list: &[&str]| -> BTreeSet<AccountId> { list.iter().map(|account| account.parse().unwrap()).collect() };
+    let (members, trusted) = (accounts(&["111122223333", "222233334444"]), accounts(&["555566667777"]));
+    let around = Surroundings {
+        organization_id: Some(&organization),
+        organization_accounts: Some(&members),
+        trusted_accounts: Some(&trusted),
+        ..Surroundings::of_key(&key, "2026-11-22T06:00:00Z".parse().unwrap())
+    };
+    let document = parse(&format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#)).unwrap();
+    let access = key_access(KeyPolicies { default: Some(&document), ram: None }, &read_grants(grants).unwrap(), &around);
+    let line = |way: &kms_insights_policy::access::WayIn| {
+        let capabilities: Vec<String> = way.actions.capabilities().map(|capability| capability.to_string()).collect();
+        let fence = if way.fence.is_empty() { String::new() } else { format!(" if {}", way.fence) };
+        let certainty = match &way.certainty {
+            Certainty::Certain => "certain".to_owned(),
+            Certainty::Unknown(reason) => format!("unknown: {reason}"),
+        };
+        let cause = match &way.cause {
+            Cause::Statement(_, index) => format!("statement {index}"),
+            Cause::Grant(id) => format!("grant {id}{}", way.resource.as_ref().map(|resource| format!(" for {resource}")).unwrap_or_default()),
+        };
+        format!("{} | {} | {} | {}{fence} | {certainty} | {cause}", way.who, way.trust, way.kind, capabilities.join(" "))
+    };
+    access.ways.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn allow(principal: &str, action: &str, condition: &str) -> String {
+    let condition = if condition.is_empty() { String::new() } else { format!(r#", "Condition": {condition}"#) };
+    format!(r#"{{"Effect": "Allow", "Principal": {principal}, "Action": {action}, "Resource": "*"{condition}}}"#)
+}
+
+fn deny(principal: &str, action: &str, condition: &str) -> String {
+    allow(principal, action, condition).replace("Allow", "Deny")
+}
+
+const NO_GRANTS: &str = "[]";
+const DECRYPT: &str = r#""kms:Decrypt""#;
+
+#[test]
+fn an_account_is_told_apart_from_access() {
+    assert_eq!(
+        tell(&allow(r#"{"AWS": "111122223333"}"#, r#""kms:*""#, ""), NO_GRANTS),
+        "account 111122223333 | own_account | delegation | encrypt decrypt sign mac derive grant administer read | certain | statement 0"
+    );
+    let roles =
+        allow(r#"{"AWS": ["arn:aws:iam::111122223333:role/app", "arn:aws:iam::222233334444:root", "555566667777", "AROAEXAMPLEEXAMPLE00"]}"#, DECRYPT, "");
+    assert_eq!(
+        tell(&roles, NO_GRANTS),
+        "arn:aws:iam::111122223333:role/app | own_account | access | decrypt | certain | statement 0\n\
+         account 222233334444 | organization | delegation | decrypt | certain | statement 0\n\
+         account 555566667777 | trusted | delegation | decrypt | certain | statement 0\n\
+         AROAEXAMPLEEXAMPLE00 | deleted | intent | decrypt | certain | statement 0"
+    );
+}
+
+#[test]
+fn what_kms_does_not_offer_across_accounts_is_intent() {
+    assert_eq!(
+        tell(&allow(r#"{"AWS": "444455556666"}"#, r#"["kms:PutKeyPolicy", "kms:Decrypt"]"#, ""), NO_GRANTS),
+        "account 444455556666 | outside | intent | administer | certain | statement 0\n\
+         account 444455556666 | outside | delegation | decrypt | certain | statement 0"
+    );
+    assert_eq!(
+        tell(&allow(r#""*""#, r#""kms:PutKeyPolicy""#, ""), NO_GRANTS),
+        "every AWS service | aws_service | access | administer | certain | statement 0\n\
+         every principal of account 111122223333 | own_account | access | administer | certain | statement 0\n\
+         everyone | public | intent | administer | certain | statement 0"
+    );
+}
+
+#[test]
+fn conditions_on_the_caller_narrow_the_class_and_the_others_stay_as_fence() {
+    for (condition, expected) in [
+        (
+            r#"{"StringEquals": {"kms:ViaService": "s3.eu-central-1.amazonaws.com", "kms:CallerAccount": ["111122223333", "444455556666"]}}"#,
+            "every principal of account 111122223333 | own_account | access | decrypt if kms:CallerAccount is one of 111122223333, 444455556666; kms:ViaService is \
+             s3.eu-central-1.amazonaws.com | certain | statement 0\n\
+             every principal of account 444455556666 | outside | access | decrypt if kms:CallerAccount is one of 111122223333, 444455556666; kms:ViaService is \
+             s3.eu-central-1.amazonaws.com | certain | statement 0",
+        ),
+        (
+            r#"{"StringEquals": {"aws:PrincipalOrgID": "o-exampleorgid"}}"#,
+            "every principal of organization o-exampleorgid | organization | access | decrypt | certain | statement 0",
+        ),
+        (
+            r#"{"StringEquals": {"aws:PrincipalOrgID": "o-exampleorgid", "aws:PrincipalAccount": "222233334444"}}"#,
+            "every principal of account 222233334444 | organization | access | decrypt | certain | statement 0",
+        ),
+        (
+            r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::222233334444:role/build-*"}}"#,
+            "arn:aws:iam::222233334444:role/build-* | organization | access | decrypt | certain | statement 0",
+        ),
+        (
+            r#"{"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::444455556666:role/app"}}"#,
+            "arn:aws:iam::444455556666:role/app | outside | access | decrypt | certain | statement 0",
+        ),
+        (
+            r#"{"ForAllValues:StringEquals": {"aws:PrincipalOrgPaths": "o-exampleorgid/*"}}"#,
+            "every principal of every account | public | access | decrypt if every value of aws:PrincipalOrgPaths is o-exampleorgid/* or is absent | certain | statement 0\n\
+             every AWS service | aws_service | access | decrypt | certain | statement 0",
+        ),
+        (
+            r#"{"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}"#,
+            "every principal of every account | public | access | decrypt if aws:SourceIp is in 203.0.113.0/24 | unknown: who can send from that network cannot be told | statement 0\n\
+             every AWS service | aws_service | access | decrypt if aws:SourceIp is in 203.0.113.0/24 | unknown: who can send from that network cannot be told | statement 0",
+        ),
+        (
+            r#"{"StringEquals": {"aws:SourceAccount": "111122223333"}}"#,
+            "every AWS service | aws_service | access | decrypt if aws:SourceAccount is 111122223333 | certain | statement 0",
+        ),
+        (r#"{"Bool": {"kms:GrantIsForAWSResource": "true"}}"#, ""),
+        (r#"{"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}"#, ""),
+    ] {
+        assert_eq!(tell(&allow(r#""*""#, DECRYPT, condition), NO_GRANTS), expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_deny_takes_back_what_it_covers_and_leaves_the_rest_fenced() {
+    let partner = allow(r#"{"AWS": "arn:aws:iam::444455556666:role/partner"}"#, r#"["kms:Decrypt", "kms:Encrypt"]"#, "");
+    for (denied, expected) in [
+        (deny(r#""*""#, r#""kms:*""#, ""), ""),
+        (deny(r#""*""#, DECRYPT, ""), "arn:aws:iam::444455556666:role/partner | outside | access | encrypt | certain | statement 0"),
+        (deny(r#"{"AWS": "444455556666"}"#, r#""kms:*""#, ""), ""),
+        (
+            deny(r#"{"AWS": "arn:aws:iam::444455556666:role/other"}"#, r#""kms:*""#, ""),
+            "arn:aws:iam::444455556666:role/partner | outside | access | encrypt decrypt | certain | statement 0",
+        ),
+        (deny(r#""*""#, r#""kms:*""#, r#"{"StringNotEquals": {"aws:PrincipalOrgID": "o-exampleorgid"}}"#), ""),
+        (
+            deny(r#""*""#, r#""kms:*""#, r#"{"StringNotEquals": {"kms:ViaService": "s3.eu-central-1.amazonaws.com", "kms:EncryptionContext:team": "a"}}"#),
+            "arn:aws:iam::444455556666:role/partner | outside | access | encrypt decrypt if kms:EncryptionContext:team is a or kms:ViaService is \
+             s3.eu-central-1.amazonaws.com | certain | statement 0",
+        ),
+        (
+            deny(r#""*""#, r#""kms:*""#, r#"{"Bool": {"aws:SecureTransport": "false"}}"#),
+            "arn:aws:iam::444455556666:role/partner | outside | access | encrypt decrypt | certain | statement 0",
+        ),
+        (
+            deny(r#""*""#, r#""kms:*""#, r#"{"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}"#),
+            "arn:aws:iam::444455556666:role/partner | outside | access | encrypt decrypt if aws:SourceIp is in 203.0.113.0/24 | unknown: who can send from that network cannot \
+             be told | statement 0",
+        ),
+    ] {
+        assert_eq!(tell(&format!("{partner}, {denied}"), NO_GRANTS), expected, "{denied}");
+    }
+}
+
+#[test]
+fn a_perimeter_of_two_conditions_leaves_the_organization_and_the_services() {
+    let perimeter = deny(
+        r#""*""#,
+        r#""kms:*""#,
+        r#"{"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-exampleorgid"}, "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}"#,
+    );
+    // A request without the key is denied by both spellings.
+    for perimeter in [perimeter.replace("StringNotEqualsIfExists", "StringNotEquals"), perimeter] {
+        assert_eq!(
+            tell(&format!("{}, {perimeter}", allow(r#""*""#, DECRYPT, "")), NO_GRANTS),
+            "every principal of organization o-exampleorgid | organization | access | decrypt | certain | statement 0\n\
+             every AWS service | aws_service | access | decrypt | certain | statement 0"
+        );
+    }
+}
+
+#[test]
+fn grants_are_ways_in_and_a_deny_of_the_policy_still_holds() {
+    let grants = r#"[
+        {"GrantId": "g1", "GranteePrincipal": "arn:aws:sts::111122223333:assumed-role/aws:ec2-infrastructure/i-0123", "Operations": ["Decrypt", "CreateGrant"],
+         "Constraints": {"EncryptionContextSubset": {"aws:ebs:id": "vol-1"}}},
+        {"GrantId": "g2", "GranteePrincipal": "arn:aws:iam::444455556666:role/partner", "RetiringPrincipal": "arn:aws:iam::111122223333:role/owner", "Operations": ["Encrypt"]},
+        {"GrantId": "g3", "GranteePrincipal": "AIDAEXAMPLEEXAMPLE00", "Operations": ["Decrypt"]},
+        {"GrantId": "g4", "GranteeServicePrincipal": "dynamodb.amazonaws.com", "Operations": ["Decrypt"], "Constraints": {"SourceArn": "arn:aws:dynamodb:eu-central-1:111122223333:table/t"}}]"#;
+    assert_eq!(
+        tell("", grants),
+        "arn:aws:sts::111122223333:assumed-role/aws:ec2-infrastructure/i-0123 | own_account | access | decrypt if kms:EncryptionContext:aws:ebs:id is vol-1 | certain | grant \
+         g1 for aws:ebs:id=vol-1\n\
+         arn:aws:sts::111122223333:assumed-role/aws:ec2-infrastructure/i-0123 | own_account | access | grant | certain | grant g1 for aws:ebs:id=vol-1\n\
+         arn:aws:iam::444455556666:role/partner | outside | access | encrypt | certain | grant g2\n\
+         arn:aws:iam::111122223333:role/owner | own_account | access | grant | certain | grant g2\n\
+         AIDAEXAMPLEEXAMPLE00 | deleted | intent | decrypt | certain | grant g3\n\
+         dynamodb.amazonaws.com | aws_service | access | decrypt if aws:SourceArn is arn:aws:dynamodb:eu-central-1:111122223333:table/t | certain | grant g4 for \
+         arn:aws:dynamodb:eu-central-1:111122223333:table/t"
+    );
+    let tomorrow = r#"[{"GrantId": "g", "GranteePrincipal": "arn:aws:iam::444455556666:role/partner", "Operations": ["NewInTheFuture"]}]"#;
+    assert_eq!(
+        tell("", tomorrow),
+        "arn:aws:iam::444455556666:role/partner | outside | access | unrecognized | unknown: the action is not known to this version | grant g"
+    );
+    let kept_out = deny(r#""*""#, r#""kms:*""#, r#"{"StringNotEquals": {"aws:PrincipalAccount": "111122223333"}}"#);
+    assert!(!tell(&kept_out, grants).contains("role/partner"));
+}
