@@ -12,7 +12,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`key_access` (
   `capability` string COMMENT 'What they can do: encrypt, decrypt, sign, mac, derive, grant, administer, read or unrecognized (an action that this version does not know).',
   `actions` array<string> COMMENT 'The actions that amount to it, as far as they have an effect on a key of this usage.',
   `fence` string COMMENT 'What must hold of a request, in sentences joined by , , all of which must: what remains of conditions, constraints and Denies. Null where nothing must.',
-  `on_behalf_of` array<string> COMMENT 'The accounts or organizations for which an AWS service must act, empty where that is left open, and for those who are no services.',
+  `on_behalf_of` array<string> COMMENT 'The accounts or organizations for which an AWS service must act, unknown where that is a resource whose ARN does not tell its account, empty where it may act for whomever, and for those who are no services.',
   `resource` string COMMENT 'The resource that a grant to an AWS service serves, such as aws:ebs:id=vol-0a1b2c3d.',
   `certainty` string COMMENT 'certain or unknown.',
   `reason` string COMMENT 'Why it is not certain that anybody comes in, null where it is.',

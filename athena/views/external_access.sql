@@ -31,8 +31,6 @@ WITH ways AS (
         AND (
             a.trust IN ('organization', 'trusted', 'outside', 'public', 'unknown')
             OR (a.trust = 'aws_service' AND array_join(a.on_behalf_of, ', ') NOT IN ('', a.account_id))
-            -- For a resource of which nobody can tell whose it is.
-            OR (a.trust = 'aws_service' AND cardinality(a.on_behalf_of) = 0 AND lower(a.fence) LIKE '%aws:sourcearn%')
         )
     GROUP BY
         a.key_arn,

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod access_tests;
+mod analyses;
 mod attempt;
 mod cost;
 mod outcome;
@@ -19,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 pub use kms_insights_findings::FindingSettings;
-use kms_insights_findings::{KeyContext, analyze};
+use kms_insights_findings::{KeyAnalysis, KeyContext, analyze};
 use kms_insights_model::{
     Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, FactName, Failure, KeyFacts, LastUsage, Region, RunId, RunStatus, Timestamp, UnitRecord,
 };
@@ -163,10 +164,22 @@ impl Publication<'_> {
             if chunk.is_empty() {
                 break;
             }
-            for (key, usage) in chunk {
-                let unit = units.get(key.arn.region());
-                let usage = usage.unwrap_or_else(|| Fact::Failed(interrupted(ApiAction::KmsGetKeyLastUsage)));
-                self.key(&key, &usage, unit, &replicas, &mut tally).await?;
+            let never_read = || Fact::Failed(interrupted(ApiAction::KmsGetKeyLastUsage));
+            let chunk: Vec<(KeyFacts, Fact<LastUsage>)> = chunk.into_iter().map(|(key, usage)| (key, usage.unwrap_or_else(never_read))).collect();
+            let (info, now, settings) = (self.info, self.finished_at, self.settings);
+            let analyses = analyses::of_each(&chunk, |(key, usage)| {
+                analyze(&KeyContext {
+                    facts: key,
+                    last_usage: usage,
+                    now,
+                    organization_accounts: info.organization_accounts.as_ref(),
+                    organization_id: info.organization_id.as_ref(),
+                    replicas: &replicas.of_set(&key.arn),
+                    settings,
+                })
+            });
+            for ((key, usage), analysis) in chunk.iter().zip(analyses) {
+                self.key(key, usage, units.get(key.arn.region()), analysis, &mut tally).await?;
             }
         }
         let summary = summarize(record.as_ref(), &tally);
@@ -259,7 +272,7 @@ impl Publication<'_> {
         key: &KeyFacts,
         usage: &Fact<LastUsage>,
         unit: Option<&UnitRecord>,
-        replicas: &Replicas,
+        analysis: KeyAnalysis,
         tally: &mut AccountTally,
     ) -> Result<(), LakeError> {
         tally.keys += 1;
@@ -274,16 +287,6 @@ impl Publication<'_> {
             self.lacking(Scope::Key(&key.arn), name.as_str(), failure).await?;
         }
 
-        let context = KeyContext {
-            facts: key,
-            last_usage: usage,
-            now: self.finished_at,
-            organization_accounts: self.info.organization_accounts.as_ref(),
-            organization_id: self.info.organization_id.as_ref(),
-            replicas: &replicas.of_set(&key.arn),
-            settings: self.settings,
-        };
-        let analysis = analyze(&context);
         self.sinks.keys.push(keys::row(self.run, key, usage, unit.map(|unit| &unit.custom_key_stores), &analysis)).await?;
         self.sinks.key_last_used.push(key_last_used::row(self.run, key, usage)).await?;
         for row in policy_statements::rows(self.run, &key.arn, &analysis) {

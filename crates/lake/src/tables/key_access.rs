@@ -36,7 +36,7 @@ table! {
         actions: Vec<String>, from [KmsGetKeyPolicy, KmsListGrants, KmsDescribeKey];
         /// What must hold of a request, in sentences joined by `; `, all of which must: what remains of conditions, constraints and Denies. Null where nothing must.
         fence: Option<String>, from [KmsGetKeyPolicy, KmsListGrants];
-        /// The accounts or organizations for which an AWS service must act; empty where that is left open, and for those who are no services.
+        /// The accounts or organizations for which an AWS service must act; `unknown` where that is a resource whose ARN does not tell its account; empty where it may act for whomever, and for those who are no services.
         on_behalf_of: Vec<String>, from [KmsGetKeyPolicy, KmsListGrants];
         /// The resource that a grant to an AWS service serves, such as `aws:ebs:id=vol-0a1b2c3d`.
         resource: Option<String>, from [KmsListGrants];

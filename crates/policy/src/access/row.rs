@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::{
     Surroundings,
     access::{Cause, Certainty, OnBehalf, WayIn},
+    surroundings::OWN_ORGANIZATION,
 };
 
 /// One capability of a way in, in texts.
@@ -26,7 +27,8 @@ pub struct AccessRow {
     pub actions: Vec<String>,
     /// What must hold of their requests: all of these sentences. Empty where nothing must.
     pub fence: Vec<String>,
-    /// For a service: the accounts or organizations for which it must act. Empty where that is left open, and for those who are no services.
+    /// For a service: the accounts or organizations for which it must act; `unknown` where it must act for a resource whose account its ARN does not tell. Empty where it
+    /// may act for whomever, and for those who are no services.
     pub on_behalf_of: Vec<String>,
     /// Of a grant, the resource that it serves.
     pub resource: Option<String>,
@@ -52,8 +54,11 @@ impl WayIn {
         let fence = self.fence.sentences();
         let on_behalf_of: Vec<String> = match self.on_behalf() {
             Some(OnBehalf::Accounts(accounts)) => accounts.iter().map(ToString::to_string).collect(),
-            Some(OnBehalf::Organizations(ids)) => ids.iter().map(ToString::to_string).collect(),
-            Some(OnBehalf::Anyone | OnBehalf::SomeResource) | None => Vec::new(),
+            Some(OnBehalf::Organizations(ids)) => {
+                ids.iter().map(|id| if **id == *OWN_ORGANIZATION { "${aws:ResourceOrgID}".to_owned() } else { id.to_string() }).collect()
+            }
+            Some(OnBehalf::SomeResource) => vec!["unknown".to_owned()],
+            Some(OnBehalf::Anyone) | None => Vec::new(),
         };
         self.actions.capabilities().map(move |capability| AccessRow {
             who: who.clone(),

@@ -87,6 +87,7 @@ pub(crate) fn of_latest(used: &KeyRow, primary: &KeyRow, open: &KeyRow) -> Vec<K
         by_statement(2, service("encrypt", &["kms:Encrypt"])),
         by_statement(3, on_behalf_of(DATA, fenced("aws:SourceAccount is 444455556666", service("encrypt", &["kms:Encrypt"])))),
         by_statement(4, on_behalf_of("888888888888", fenced("aws:SourceAccount is 888888888888", service("encrypt", &["kms:Encrypt"])))),
-        by_statement(5, fenced("aws:SourceArn is like arn:aws:s3:::bucket", service("encrypt", &["kms:Encrypt"]))),
+        // A bucket's ARN does not tell its account.
+        by_statement(5, on_behalf_of("unknown", fenced("aws:SourceArn is like arn:aws:s3:::bucket", service("encrypt", &["kms:Encrypt"])))),
     ]
 }
