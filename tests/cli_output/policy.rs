@@ -81,6 +81,9 @@ const PUBLIC: &str = r#"{
 
 const MALFORMED: &str = "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {\n      \"Effect\": \"Allow\",\n      \"Principal\": { \"AWS\": \"*\" }\n      \"Action\": \"kms:*\"\n    }\n  ]\n}\n";
 
+/// What is said of the waiver where there is nothing to waive.
+const IDLE: &str = "warning: the waiver of rule outside-account (a partner by contract) matched nothing in this run\n";
+
 const GRANTS: &str = r#"{
   "Grants": [
     {
@@ -104,8 +107,13 @@ fn folder() -> tempfile::TempDir {
         ("answer.json", &answer),
         ("ram.json", &ram),
         ("grants.json", GRANTS),
-        ("kms-insights.toml", "[[findings.waivers]]\nrule = \"broad-decrypt\"\nreason = \"published on purpose\"\nuntil = 2999-12-31\n"),
+        ("kms-insights.toml", "[[findings.waivers]]\nrule = \"outside-account\"\nreason = \"a partner by contract\"\nuntil = 2999-12-31\n"),
         ("everything.toml", "[[findings.waivers]]\nreason = \"we are in a hurry\"\nuntil = 2999-12-31\n"),
+        ("no_finding.toml", "[[findings.waivers]]\nfinding = \"public\"\nreason = \"published on purpose\"\nuntil = 2999-12-31\n"),
+        (
+            "misspelt.toml",
+            "organisation_id = \"o-exampleorgid\"\n[[findings.waivers]]\nrule = \"public\"\nreason = \"published on purpose\"\nuntil = 2999-12-31\n",
+        ),
         ("no_rule.toml", "[[findings.waivers]]\nrule = \"publik\"\nreason = \"published on purpose\"\nuntil = 2999-12-31\n"),
     ];
     for (name, text) in files {
@@ -133,14 +141,14 @@ fn a_public_policy_is_shown_with_what_makes_it_so() {
 #[test]
 fn of_a_clean_policy_it_is_said_who_can_use_the_key() {
     let said = check(folder().path(), &["clean.json"]);
-    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), IDLE));
     insta::assert_snapshot!(said.stdout);
 }
 
 #[test]
 fn a_malformed_policy_is_shown_where_it_breaks() {
     let said = check(folder().path(), &["malformed.json"]);
-    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), IDLE));
     insta::assert_snapshot!(said.stdout);
 }
 
@@ -199,6 +207,8 @@ fn mistakes_are_answered_before_any_file_is_read() {
         with_key(&["clean.json", "--output", "absent/answer"]),
         with_key(&["clean.json", "--config", "everything.toml"]),
         with_key(&["clean.json", "--config", "no_rule.toml"]),
+        with_key(&["clean.json", "--config", "no_finding.toml"]),
+        with_key(&["clean.json", "--config", "misspelt.toml"]),
     ];
     let lines: Vec<&[&str]> = lines.iter().map(Vec::as_slice).collect();
     insta::assert_snapshot!(transcript(folder().path(), &lines));

@@ -1,9 +1,13 @@
 //! Settings that hold for many runs: flags first, then `KMS_INSIGHTS_…` variables, then the file `kms-insights.toml`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use kms_insights_findings::FindingSettings;
 use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
 
 use crate::exit::Trouble;
 
@@ -58,34 +62,52 @@ impl Settings {
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(Trouble::usage(format_args!("{}: {error}", path.display())).next("name a file that can be read with --config")),
         };
+        let wrong_waiver = |error: &dyn std::fmt::Display| {
+            Trouble::usage(format_args!("{}: {error}", path.display()))
+                .next("mend the waiver under [[findings.waivers]]; the rules are those of docs/findings.md")
+        };
         let settings = Self::parse(&text).map_err(|error| {
             Trouble::usage(format_args!("{}: {error}", path.display())).next("mend the file; its settings are named as the flags, with underscores")
         })?;
-        settings.findings.check().map_err(|error| {
-            Trouble::usage(format_args!("{}: {error}", path.display()))
-                .next("mend the waiver under [[findings.waivers]]; the rules are those of docs/findings.md")
-        })?;
+        settings.findings.check().map_err(|error| wrong_waiver(&error))?;
+        if let Some(id) = settings.findings.waivers.iter().filter_map(|waiver| waiver.finding.as_ref()).find(|id| !is_finding_id(id)) {
+            return Err(wrong_waiver(&format_args!("a waiver names the finding {id:?}, and the id of a finding is 16 hexadecimal digits, in lower case")));
+        }
         Ok(settings)
     }
 
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text).or_else(|error| {
-            // TOML has dates of its own, which nobody thinks of quoting. A file that is wrong otherwise is told as it was written.
-            let mut table: toml::Table = toml::from_str(text)?;
-            table.iter_mut().for_each(|(_, value)| quote_dates(value));
-            table.try_into().map_err(|_| error)
-        })
+        toml::from_str(&with_quoted_dates(text)?)
     }
 }
 
-/// Puts texts in the place of dates.
-fn quote_dates(value: &mut toml::Value) {
-    match value {
-        toml::Value::Datetime(date) => *value = toml::Value::String(date.to_string()),
-        toml::Value::Array(values) => values.iter_mut().for_each(quote_dates),
-        toml::Value::Table(table) => table.iter_mut().for_each(|(_, value)| quote_dates(value)),
-        _ => {}
+/// As findings are named: digits and letters in lower case.
+fn is_finding_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The text with quotes around each `until`: TOML has dates of its own, which nobody thinks of quoting. All else stays as it is, and on its line.
+fn with_quoted_dates(text: &str) -> Result<String, toml::de::Error> {
+    fn dates(value: &DeValue<'_>, found: &mut Vec<Range<usize>>) {
+        match value {
+            DeValue::Array(values) => values.iter().for_each(|value| dates(value.get_ref(), found)),
+            DeValue::Table(table) => table.iter().for_each(|(name, value)| match value.get_ref() {
+                DeValue::Datetime(_) if name.get_ref() == "until" => found.push(value.span()),
+                value => dates(value, found),
+            }),
+            _ => {}
+        }
     }
+    let mut found = Vec::new();
+    DeTable::parse(text)?.get_ref().values().for_each(|value| dates(value.get_ref(), &mut found));
+    // From the last on, so that the others stay where they are.
+    found.sort_unstable_by_key(|place| std::cmp::Reverse(place.start));
+    let mut quoted = text.to_owned();
+    for place in found {
+        quoted.insert(place.end, '"');
+        quoted.insert(place.start, '"');
+    }
+    Ok(quoted)
 }
 
 #[cfg(test)]
@@ -114,6 +136,35 @@ mod tests {
         assert_eq!((settings.findings.unused_days.get(), settings.findings.waivers[0].until.to_string().as_str()), (30, "2026-05-31"));
         let error = Settings::parse("[findings]\nunused_day = 30\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("unknown field `unused_day`"), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_is_told_and_not_the_date_beside_it() {
+        let waiver = |until: &str| format!("[[findings.waivers]]\nrule = \"public\"\nreason = \"moved in May\"\nuntil = {until}\n");
+        for mark in ["", "\u{feff}"] {
+            let error = Settings::parse(&format!("{mark}role_nam = \"x\"\n{}", waiver("2026-05-31"))).unwrap_err().to_string();
+            assert!(error.contains("line 1") && error.contains("unknown field `role_nam`"), "{error}");
+        }
+        let error = Settings::parse(&[waiver("2026-05-31"), waiver("2026-05-31T10:00:00Z")].concat()).unwrap_err().to_string();
+        assert!(error.contains("line 8"), "{error}");
+        let error = Settings::parse("lake = 2026-05-31\n").unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("string"), "{error}");
+    }
+
+    #[test]
+    fn a_waiver_of_a_finding_names_it_by_its_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        let load = |id: &str| {
+            std::fs::write(&file, format!("[[findings.waivers]]\nfinding = \"{id}\"\nreason = \"a sandbox\"\nuntil = 2026-12-31\n")).unwrap();
+            Settings::load(Some(&file))
+        };
+        assert!(load("0123456789abcdef").is_ok());
+        for id in ["public", "0123456789abcde", "0123456789ABCDEF", "0123456789abcdefa"] {
+            let trouble = load(id).unwrap_err();
+            assert_eq!(trouble.exit, crate::exit::Exit::Usage);
+            assert!(trouble.message.contains(&format!("{id:?}")), "{}", trouble.message);
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Beyond {
             Trust::AwsService => match way.on_behalf()? {
                 OnBehalf::Accounts(accounts) => accounts.into_iter().filter_map(|account| border.account(account)).max(),
                 OnBehalf::Organizations(ids) => ids.iter().filter_map(|id| border.organization(id)).max(),
-                // A bucket's ARN does not tell its account; who names one for one service knows which it is.
+                // Whose resource it is nobody can tell; for one service that is the matter of `confused-deputy`.
                 OnBehalf::SomeResource if way.who == Who::EveryService => Some(border.somebody()),
                 OnBehalf::SomeResource | OnBehalf::Anyone => None,
             },

@@ -53,7 +53,9 @@ pub fn markdown() -> String {
         "<!-- Generated from crates/findings/src/rules by its tests with KMS_INSIGHTS_REGENERATE=1. Edit the rules. -->\n\n# Findings\n\n\
          Each finding names the statement, grant or fact that causes it, carries it as written (`evidence`), and keeps its id from run to run as long as key,\n\
          rule and cause stay the same. A statement stays the same cause as long as its effect, principals, actions and conditions do: another place in the\n\
-         policy, another `Sid` or another order of its lists changes nothing, another principal is another finding. `cause` says where the statement stands\n\
+         policy, another `Sid` or another order of its lists changes nothing, another principal is another finding. The ids of two rules follow more than the\n\
+         name of their cause: that of `separation-of-duty` what the principal may do (its kinds of use, and whether it may change the policy, disable or\n\
+         delete the key or its material), that of `replica-policies-differ` what the policies differ in. `cause` says where the statement stands\n\
          now; statements count from 0, as in the `policy_statements` table.\n\n",
     );
     let severities: Vec<&str> = Severity::ALL.into_iter().map(Severity::as_str).collect();
@@ -124,8 +126,9 @@ fn waivers(page: &mut String) {
          ARN, an `account`, or several of these: all that it names must fit, and it covers nothing else. One that names none of them would cover everything \
          and is an error, and so is one that names a rule that there is not or gives no `reason`.\n\n`until` is the last day, in UTC, on which it holds, as \
          of the day of the run. Where several cover a finding, the one that holds longest counts. A finding that is waived stays in the list with its waiver: \
-         it is put up with, not gone. The id of a finding about a statement changes with what the statement says, so a waiver by id ends when somebody widens \
-         what it was given for; one by rule and key does not.\n",
+         it is put up with, not gone. The id of a finding about a statement changes with what the statement says, that of \
+         `separation-of-duty` with what the principal may do and that of `replica-policies-differ` with the difference, so a waiver by id ends when somebody \
+         widens what it was given for; one by rule and key does not.\n",
     );
 }
 

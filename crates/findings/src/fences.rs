@@ -32,6 +32,16 @@ pub(crate) fn demands_a_value(condition: &Condition, negated: bool) -> bool {
     operator.negated == negated && holds_without == negated
 }
 
+/// Whether the text has a wildcard.
+pub(crate) fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
+/// Whether the text is the id of an account.
+pub(crate) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether a value is nothing but wildcards, part by part where it is an ARN.
 pub(crate) fn is_any(value: &str) -> bool {
     let parts = value.strip_prefix("arn:").unwrap_or(value);

@@ -92,7 +92,7 @@ pub struct Finding {
     pub title: String,
     /// What causes it, such as `statement 2 (AllowVendor)` or `grant 0c23…`. Statements count from 0, as in the `policy_statements` table.
     pub cause: String,
-    /// The cause itself as JSON: the statement as written, or the grant or fact as observed.
+    /// The cause itself as JSON: the statement as written, or the grant or fact as observed; the names of several.
     pub evidence: String,
     /// What to do about it.
     pub remediation: String,

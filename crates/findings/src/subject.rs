@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 
 use kms_insights_model::{Grant, KeyManager, KeyMetadata, KeyState, MultiRegionKeyType};
 use kms_insights_policy::{
-    PolicyDocument, PolicyError, Principal, PrincipalForm, Principals, Statement, Surroundings,
+    ActionSet, Capability, PolicyDocument, PolicyError, Principal, PrincipalForm, Principals, Statement, Surroundings,
     access::{Cause, Certainty, KeyAccess, KeyPolicies, PolicyName, WayIn, Who, key_access},
 };
 use serde_json::{Map, Value};
@@ -159,6 +159,19 @@ impl<'a> Subject<'a> {
         made(id, rule, weight, title, cause, evidence)
     }
 
+    /// The same where more than the cause's name makes the id: `content` is what a waiver of the finding was given for.
+    pub(crate) fn finding_of(
+        &self,
+        rule: &RuleInfo,
+        weight: (Severity, Confidence),
+        title: String,
+        (cause, content): (String, &str),
+        evidence: String,
+    ) -> Finding {
+        let id = stable_id(&self.context.facts.arn, rule.id, &format!("{cause} {content}"));
+        made(id, rule, weight, title, cause, evidence)
+    }
+
     /// A finding of `rule` about a grant.
     pub(crate) fn grant_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, grant: &Grant) -> Finding {
         // A grant always serializes: its maps have text for keys.
@@ -280,6 +293,11 @@ impl<'s> Culprit<'s> {
         let by_name = self.ways.iter().all(|way| all.iter().any(|principal| opens(principal, way)));
         by_name.then(|| all.iter().filter(|principal| self.ways.iter().any(|way| opens(principal, way))).collect())
     }
+}
+
+/// What of the actions does more than tell about the key. Parameters for an import tell a public key and change nothing.
+pub(crate) fn more_than_reading(actions: ActionSet) -> ActionSet {
+    actions - actions.of(Capability::Read) - ActionSet::of_names(["GetParametersForImport"])
 }
 
 /// How sure it is that somebody comes in by the way.

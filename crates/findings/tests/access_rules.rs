@@ -139,7 +139,7 @@ fn decrypting_is_broad_by_the_class_that_may() {
     };
     let like = |arn: &str| json!({ "ArnLike": { "aws:PrincipalArn": arn } });
     for (principal, condition, expected) in [
-        (&everyone, json!({}), certain(Severity::High)),
+        (&everyone, json!({}), None),
         (&everyone, json!({ "StringEquals": { "aws:PrincipalOrgID": "o-elsewhere" } }), certain(Severity::High)),
         (&everyone, json!({ "StringEquals": { "aws:PrincipalOrgID": "o-example" } }), certain(Severity::Medium)),
         (&everyone, own(json!({})), certain(Severity::Medium)),
@@ -162,12 +162,28 @@ fn a_service_is_confused_where_nothing_says_for_whom_it_acts() {
     let service =
         |condition: &Value, action: &str| weight(&policy(&[allow(&json!({ "Service": "logs.amazonaws.com" }), &json!(action), condition)]), "confused-deputy");
     let likely = Some((Severity::Medium, Confidence::Likely));
+    let bucket = possible(Severity::Low);
     for (condition, expected) in [
         (json!({}), likely),
         (json!({ "StringEquals": { "kms:EncryptionContext:app": "x" } }), likely),
         (json!({ "StringLike": { "aws:SourceArn": "*" } }), likely),
         (json!({ "StringEqualsIfExists": { "aws:SourceAccount": "111122223333" } }), likely),
         (json!({ "StringEquals": { "kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:eu-central-1:*:*" } }), likely),
+        (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:logs:eu-central-1:*:log-group:prod-*" } }), likely),
+        (json!({ "ArnLike": { "aws:SourceArn": ["arn:aws:logs:eu-central-1:111122223333:*", "arn:aws:logs:eu-central-1:1111????????:*"] } }), likely),
+        (json!({ "StringLike": { "aws:SourceAccount": "1*" } }), likely),
+        (json!({ "StringLike": { "aws:SourceAccount": ["111122223333", "1*"] } }), likely),
+        (json!({ "StringLike": { "aws:SourceOrgID": "o-*" } }), likely),
+        (json!({ "StringNotEquals": { "aws:SourceAccount": "444455556666" }, "Null": { "aws:SourceAccount": "false" } }), likely),
+        (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::*" } }), likely),
+        (json!({ "ArnLike": { "aws:SourceArn": ["arn:aws:s3:::bucket", "arn:aws:s3:::prod-*"] } }), likely),
+        (json!({ "StringLike": { "aws:SourceArn": "arn:aws:s3*:::bucket" } }), likely),
+        (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::bucket" } }), bucket),
+        (json!({ "StringEquals": { "aws:SourceArn": ["arn:aws:s3:::bucket", "arn:aws:logs:eu-central-1:111122223333:x"] } }), bucket),
+        (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::bucket/*" }, "StringLike": { "aws:SourceAccount": "1*" } }), bucket),
+        (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::bucket" }, "StringEquals": { "aws:SourceAccount": "111122223333" } }), None),
+        (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:logs:*:*:*" }, "StringEquals": { "aws:SourceOrgID": "o-example" } }), None),
+        (json!({ "StringEquals": { "aws:SourceAccount": "${aws:ResourceAccount}" } }), None),
         (json!({ "StringEquals": { "aws:SourceAccount": "111122223333" } }), None),
         (json!({ "StringEquals": { "aws:SourceOrgID": "o-example" } }), None),
         (json!({ "ArnLike": { "aws:SourceArn": "arn:aws:logs:*:111122223333:*" } }), None),
@@ -176,7 +192,17 @@ fn a_service_is_confused_where_nothing_says_for_whom_it_acts() {
         assert_eq!(service(&condition, "kms:Decrypt"), expected, "{condition}");
     }
     assert_eq!(service(&json!({}), "kms:CreateGrant"), likely);
-    assert_eq!(service(&json!({}), "kms:DescribeKey"), None);
+    for reading in ["kms:DescribeKey", "kms:Get*", "kms:GetParametersForImport"] {
+        assert_eq!(service(&json!({}), reading), None, "{reading}");
+    }
+    let every = policy(&[allow(&json!({ "Service": "*" }), &json!("kms:Decrypt"), &json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::bucket" } }))]);
+    assert_eq!(weight(&every, "confused-deputy"), None, "outside-account says it");
+    let of_bucket =
+        allow(&json!({ "Service": "logs.amazonaws.com" }), &json!("kms:Decrypt"), &json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::bucket" } }));
+    let found = finding(&policy(&[of_bucket]), "confused-deputy");
+    assert!(found.remediation.starts_with("A bucket's ARN does not name its account: add a condition on aws:SourceAccount"), "{}", found.remediation);
+    let changed: Value = serde_json::from_str(found.changed_policy.as_deref().unwrap()).unwrap();
+    assert_eq!(changed["Statement"][0]["Condition"]["StringEquals"], json!({ "aws:SourceAccount": "111122223333" }));
     assert_eq!(weight(&policy(&[allow(&json!("*"), &json!("kms:Decrypt"), &json!({}))]), "confused-deputy"), None, "services among everyone");
 }
 
@@ -189,6 +215,8 @@ fn one_principal_with_two_duties_is_one_finding_wherever_it_has_them_from() {
         ("kms:Disable*", certain(Severity::Medium)),
         ("kms:TagResource", certain(Severity::Low)),
         ("kms:DescribeKey", None),
+        ("kms:Get*", None),
+        ("kms:GetParametersForImport", None),
         ("kms:CreateGrant", None),
     ] {
         assert_eq!(weight(&use_and(administering), "separation-of-duty"), expected, "{administering}");
@@ -198,13 +226,46 @@ fn one_principal_with_two_duties_is_one_finding_wherever_it_has_them_from() {
     let found = finding(&granted, "separation-of-duty");
     assert_eq!(found.title, format!("One principal may both administer the key and use it (decrypt): {APP}"));
     let evidence: Value = serde_json::from_str(&found.evidence).unwrap();
-    assert_eq!((&evidence[0]["statement"]["Action"], &evidence[1]["grant"]["id"]), (&json!("kms:PutKeyPolicy"), &json!("g")));
+    let expected = json!({ "actions": ["kms:Decrypt", "kms:PutKeyPolicy"], "statements": [{ "policy": "default", "statement": 0, "sid": null }],
+        "grants": ["g"], "number_of_grants": 1 });
+    assert_eq!(evidence, expected);
 
     let network = json!({ "StringEquals": { "aws:SourceVpce": "vpce-1a2b3c4d" } });
     let fenced = policy(&[allow(&aws(APP), &json!("kms:Decrypt"), &json!({})), allow(&aws(APP), &json!("kms:PutKeyPolicy"), &network)]);
     assert_eq!(weight(&fenced, "separation-of-duty"), possible(Severity::Medium));
     let root = policy(&[allow(&aws("111122223333"), &json!("kms:*"), &json!({}))]);
     assert_eq!(weight(&root, "separation-of-duty"), None);
+}
+
+#[test]
+fn a_principal_that_may_do_more_than_was_put_up_with_is_another_finding() {
+    let id = |actions: &Value| finding(&policy(&[allow(&aws(APP), actions, &json!({}))]), "separation-of-duty").id;
+    let tags = id(&json!(["kms:Encrypt", "kms:TagResource"]));
+    assert_eq!(id(&json!(["kms:Encrypt", "kms:TagResource", "kms:UntagResource"])), tags);
+    let worse = [
+        tags,
+        id(&json!(["kms:Encrypt", "kms:Decrypt", "kms:TagResource"])),
+        id(&json!(["kms:Encrypt", "kms:TagResource", "kms:DisableKey"])),
+        id(&json!(["kms:Encrypt", "kms:TagResource", "kms:DisableKey", "kms:PutKeyPolicy"])),
+    ];
+    assert_eq!(worse.iter().collect::<std::collections::BTreeSet<_>>().len(), worse.len(), "{worse:?}");
+}
+
+#[test]
+fn many_principals_with_two_duties_do_not_repeat_what_gives_them() {
+    let roles: Vec<String> = (0..500).map(|number| format!("arn:aws:iam::111122223333:role/r{number}")).collect();
+    let mut fixture = policy(&[allow(&json!({ "AWS": roles }), &json!("kms:*"), &json!({}))]);
+    let grants: Vec<Value> =
+        (0..500).map(|number| json!({ "id": format!("g{number:03}"), "grantee_principal": roles[0], "operations": ["Decrypt"] })).collect();
+    fixture["grants"] = json!(grants);
+    let found: Vec<Finding> = findings(&fixture).into_iter().filter(|finding| finding.rule == "separation-of-duty").collect();
+    assert_eq!(found.len(), roles.len());
+    let longest = found.iter().map(|finding| finding.evidence.len()).max().unwrap();
+    // The names of its actions, and one statement.
+    assert!(longest < 1000, "{longest}");
+    let of_first = found.iter().find(|finding| finding.cause.ends_with("/r0")).unwrap();
+    let evidence: Value = serde_json::from_str(&of_first.evidence).unwrap();
+    assert_eq!((&evidence["grants"], &evidence["number_of_grants"]), (&json!(["g000", "g001", "g002"]), &json!(500)));
 }
 
 #[test]
@@ -222,6 +283,15 @@ fn making_grants_is_fenced_by_what_confines_the_grantee_or_what_it_gets() {
         (json!({ "StringNotEquals": { "kms:ViaService": "ec2.eu-central-1.amazonaws.com" } }), open),
         (json!({ "StringEquals": { "kms:GranteePrincipal": APP } }), None),
         (json!({ "StringLike": { "kms:GranteePrincipal": "arn:*:*:*:*:*" } }), open),
+        (json!({ "StringLike": { "kms:GranteePrincipal": "arn:aws:iam::*:role/*" } }), open),
+        (json!({ "ArnLike": { "kms:GranteePrincipal": [APP, "arn:aws:iam::????????????:role/app"] } }), open),
+        (json!({ "StringLike": { "kms:GranteePrincipal": "arn:aws:*::111122223333:role/*" } }), open),
+        (json!({ "ArnLike": { "kms:GranteePrincipal": "arn:aws:*::111122223333:role/*" } }), None),
+        (json!({ "StringLike": { "kms:GranteePrincipal": "arn:aws:iam::111122223333:role/*" } }), None),
+        (json!({ "StringLike": { "kms:ViaService": "*.amazonaws.com" } }), open),
+        (json!({ "StringLike": { "kms:ViaService": ["ec2.*.amazonaws.com", "?*.amazonaws.com"] } }), open),
+        (json!({ "StringLike": { "kms:ViaService": "ec2.*.amazonaws.com" } }), None),
+        (json!({ "StringLike": { "kms:GranteeServicePrincipal": "*.amazonaws.com" } }), open),
         (json!({ "ForAllValues:StringEquals": { "kms:GrantOperations": ["Encrypt", "GenerateDataKeyWithoutPlaintext"] } }), None),
         (json!({ "ForAllValues:StringEquals": { "kms:GrantOperations": ["Decrypt"] } }), open),
         (json!({ "ForAllValues:StringEquals": { "kms:GrantOperations": ["Encrypt", "CreateGrant"] } }), open),

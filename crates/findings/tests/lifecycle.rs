@@ -340,6 +340,14 @@ fn a_multi_region_key_is_told_once_which_keys_have_another_policy() {
 }
 
 #[test]
+fn another_difference_between_the_same_keys_is_another_finding() {
+    let own = replica_policy("orders", "eu-central-1");
+    let id = |role: &str| finding(&set(&own, &[("us-east-1", replica_policy(role, "us-east-1"))]), "replica-policies-differ").id;
+    assert_eq!(id("billing"), id("billing"));
+    assert_ne!(id("billing"), id("everybody"), "a waiver of the one is none of the other");
+}
+
+#[test]
 fn a_policy_that_was_not_read_differs_from_none() {
     let own = replica_policy("orders", "eu-central-1");
     let other = || ("us-east-1", replica_policy("billing", "us-east-1"));

@@ -131,7 +131,7 @@ pub const ACTIONS: &[KmsAction] = &[
     KmsAction::of("GetKeyLastUsage", Read),
     KmsAction::of("GetKeyPolicy", Read),
     KmsAction::of("GetKeyRotationStatus", Read).abroad(),
-    KmsAction::of("GetParametersForImport", Administer),
+    KmsAction::of("GetParametersForImport", Read),
     KmsAction::of("GetPublicKey", Read).abroad().by_grant(),
     KmsAction::of("ImportKeyMaterial", Administer),
     KmsAction::of("ListGrants", Read).abroad(),

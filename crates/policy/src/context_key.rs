@@ -150,6 +150,7 @@ const WITH_ENCRYPTION_CONTEXT: &[&str] = &[
     "ReEncryptFrom",
     "ReEncryptTo",
     "CreateGrant",
+    "RetireGrant",
 ];
 const ATTESTED: &[&str] = &["Decrypt", "DeriveSharedSecret", "GenerateDataKey", "GenerateDataKeyPair"];
 
@@ -192,6 +193,8 @@ const KEYS: &[Entry] = &[
     entry("aws:vpceorgpaths", Network),
     entry("aws:userid", ContextKey::UserId),
     entry("ec2:sourceinstancearn", OfPrincipal),
+    entry("ssm:sourceinstancearn", OfPrincipal),
+    entry("lambda:sourcefunctionarn", OfPrincipal),
     entry("aws:ec2instancesourcevpc", Network),
     entry("aws:ec2instancesourceprivateipv4", Network),
     entry("aws:principaltag/", ContextKey::PrincipalTag),
@@ -234,7 +237,7 @@ const KEYS: &[Entry] = &[
     of("kms:validto", Chosen, &["ImportKeyMaterial"]),
     of("kms:wrappingalgorithm", Chosen, &["GetParametersForImport"]),
     of("kms:wrappingkeyspec", Chosen, &["GetParametersForImport"]),
-    of("kms:grantconstrainttype", Chosen, &["CreateGrant"]),
+    of("kms:grantconstrainttype", Chosen, &["CreateGrant", "RetireGrant"]),
     of("kms:grantoperations", ChosenList, &["CreateGrant"]),
     of("kms:granteeprincipal", Chosen, &["CreateGrant"]),
     of("kms:granteeserviceprincipal", Chosen, &["CreateGrant"]),

@@ -120,6 +120,18 @@ pub enum Resources {
     Absent,
 }
 
+impl Resources {
+    /// Whether the element names the key, as `*` does, which in a key policy is the key that carries it.
+    pub(crate) fn include(&self, key: &kms_insights_model::KeyArn) -> bool {
+        let names = |pattern: &String| pattern == "*" || crate::wildcard::matches_exactly(pattern, &key.to_string());
+        match self {
+            Self::Only(patterns) => patterns.iter().any(names),
+            Self::Except(patterns) => !patterns.iter().any(names),
+            Self::Absent => false,
+        }
+    }
+}
+
 /// One statement of a key policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {

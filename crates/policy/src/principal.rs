@@ -85,6 +85,10 @@ pub struct Principal {
     pub text: Arc<str>,
 }
 
+/// How the names of services end, by partition.
+const SERVICE_DOMAINS: [&str; 7] =
+    [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".c2s.ic.gov", ".sc2s.sgov.gov", ".cloud.adc-e.uk", ".csp.hci.ic.gov"];
+
 impl Principal {
     /// Reads a principal of a policy.
     pub fn read(principal_type: PrincipalType, text: impl Into<Arc<str>>) -> Self {
@@ -105,7 +109,7 @@ impl Principal {
     /// Reads the grantee or retiring principal of a grant, which `kms:ListGrants` gives without its kind: a service by its name, else an ARN.
     pub fn read_grantee(text: impl Into<Arc<str>>) -> Self {
         let text = text.into();
-        let service = !text.starts_with("arn:") && (text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn") || text.ends_with(".amazonaws.eu"));
+        let service = !text.starts_with("arn:") && SERVICE_DOMAINS.iter().any(|domain| text.ends_with(domain));
         Self::read(if service { PrincipalType::Service } else { PrincipalType::Aws }, text)
     }
 
@@ -128,6 +132,15 @@ impl Principal {
         }
     }
 
+    /// Whether nobody can tell whom it stands for: an S3 canonical user id, an identity provider, a text or an ARN of another form.
+    pub(crate) fn cannot_be_told(&self) -> bool {
+        match self.form {
+            PrincipalForm::CanonicalUser | PrincipalForm::PublicIdentityProvider | PrincipalForm::IdentityProvider(_) | PrincipalForm::Other(_) => true,
+            PrincipalForm::Anyone => self.principal_type != PrincipalType::Aws,
+            _ => false,
+        }
+    }
+
     /// The partition that the text names, if it is not the key's. Principals without an ARN are of the key's.
     pub(crate) fn other_partition(&self, key: &KeyArn) -> Option<&'static str> {
         Arn::parse(&self.text).and_then(|arn| other_partition(arn.partition, key))
@@ -139,6 +152,11 @@ pub(crate) fn other_partition(partition: &str, key: &KeyArn) -> Option<&'static 
     (partition != key.partition().as_str()).then(|| partition.parse::<Partition>().map_or("unrecognized", Partition::as_str))
 }
 
+/// Whether what follows the kind may name something: no part is empty, and there are no wildcards.
+fn is_name(resource: &str) -> bool {
+    resource.split('/').all(|part| !part.is_empty()) && !crate::wildcard::has_wildcard(resource)
+}
+
 fn aws_form(text: &str) -> PrincipalForm {
     if text == "*" {
         return PrincipalForm::Anyone;
@@ -148,6 +166,8 @@ fn aws_form(text: &str) -> PrincipalForm {
         let kind = arn.resource.split_once('/').map(|(kind, _)| kind);
         return match (arn.service, kind) {
             ("iam", None) if arn.resource == "root" => PrincipalForm::Account(account),
+            // No role is called `*`: KMS takes no wildcards in a principal.
+            (_, Some(_)) if !is_name(arn.resource) => PrincipalForm::Other(Some(account)),
             ("iam", Some("role")) => PrincipalForm::Role(account),
             ("iam", Some("user")) => PrincipalForm::User(account),
             ("iam", Some("saml-provider" | "oidc-provider")) => PrincipalForm::IdentityProvider(account),
@@ -213,7 +233,9 @@ mod tests {
 
     #[test]
     fn grantees_without_an_arn_are_services() {
-        for (text, form) in [("rds.amazonaws.com", PrincipalForm::Service), ("evil.example.com", PrincipalForm::Other(None))] {
+        for (text, form) in
+            [("rds.amazonaws.com", PrincipalForm::Service), ("ec2.c2s.ic.gov", PrincipalForm::Service), ("evil.example.com", PrincipalForm::Other(None))]
+        {
             assert_eq!(Principal::read_grantee(text.to_owned()).form, form, "{text}");
         }
     }

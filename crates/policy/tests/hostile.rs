@@ -76,7 +76,7 @@ fn what_was_not_weighed_is_said_and_not_taken_for_decided() {
     let found = ways(&text);
     assert_eq!(found.iter().filter(|way| way.is_open()).count(), 600, "each account is still there");
     let last = found.iter().rfind(|way| way.is_open()).unwrap();
-    assert_eq!(last.certainty, Certainty::Unknown("the policy is too large to be weighed in full".into()));
+    assert_eq!(last.certainty, Certainty::Unknown("the policy, or the grants, are too large to be weighed in full".into()));
     let key: KeyArn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
     let around = Surroundings::of_key(&key, "2026-11-22T06:00:00Z".parse().unwrap());
     assert_eq!(kms_insights_policy::access::Exposure::of(&found, true, &around).outside_account, Verdict::Unknown);

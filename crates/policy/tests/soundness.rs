@@ -25,6 +25,8 @@ use serde_json::{Value, json};
 /// So many policies are tried in each run; `KMS_INSIGHTS_SOUNDNESS_POLICIES` asks for more, `KMS_INSIGHTS_SOUNDNESS_SEED` for others.
 const POLICIES: u64 = 3_000;
 const REQUESTS: usize = 12;
+/// No request of the generator is earlier.
+const EARLIEST: &str = "2025-11-05T06:07:08Z";
 
 /// Seeds whose policies once showed a fault. They are tried first; a change of the generator makes other policies of them.
 const KEPT: &[u64] = &[
@@ -149,9 +151,9 @@ impl Case {
 
     /// Whether the request is allowed and comes in by no way in.
     fn loses(&self, request: &OracleRequest) -> bool {
-        let now = request.context["aws:currenttime"][0].as_str();
-        let around = self.known.around(now);
-        self.decide(request).is_allowed() && !self.ways(now).iter().any(|way| way.admits(&ours(request, &self.known.key), &around))
+        // Ways in are told for now and later: a request comes at its own time, the analysis was made before.
+        let around = self.known.around(EARLIEST);
+        self.decide(request).is_allowed() && !self.ways(EARLIEST).iter().any(|way| way.admits(&ours(request, &self.known.key), &around))
     }
 
     /// A way in that is said to be certain and has no request that is allowed.
@@ -200,8 +202,7 @@ fn whatever_is_allowed_comes_in_by_some_way_in() {
             allowed += u64::from(case.decide(&request).is_allowed());
             if case.loses(&request) {
                 let smallest = case.with(&simplify(&case.policy, |policy| case.with(policy).loses(&request)));
-                let now = request.context["aws:currenttime"][0].as_str();
-                panic!("seed {seed}: allowed, and comes in by no way in:\n{request:?}\n{}", smallest.tell(now));
+                panic!("seed {seed}: allowed, and comes in by no way in:\n{request:?}\n{}", smallest.tell(EARLIEST));
             }
         }
     }

@@ -208,3 +208,85 @@ fn grants_are_ways_in_and_a_deny_of_the_policy_still_holds() {
     let kept_out = deny(r#""*""#, r#""kms:*""#, r#"{"StringNotEquals": {"aws:PrincipalAccount": "111122223333"}}"#);
     assert!(!tell(&kept_out, grants).contains("role/partner"));
 }
+
+/// Each of these was once overlooked, or taken for certain.
+#[test]
+fn what_is_hard_to_see_is_seen() {
+    let role = r#"{"AWS": "arn:aws:iam::444455556666:role/partner"}"#;
+    let session = r#"{"AWS": "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123/alice"}"#;
+    let logs = r#"{"Service": "logs.eu-central-1.amazonaws.com"}"#;
+    let everyone = r#""*""#;
+    for (statements, expected) in [
+        (allow(role, DECRYPT, r#"{"DateGreaterThan": {"aws:CurrentTime": "2027-01-01T00:00:00Z"}}"#), "unknown: it does not hold yet"),
+        (
+            allow(
+                role,
+                DECRYPT,
+                r#"{"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/a"}, "ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/b"}}"#,
+            ),
+            "unknown",
+        ),
+        (
+            format!(
+                "{}, {}",
+                allow(session, DECRYPT, ""),
+                deny(everyone, r#""kms:*""#, r#"{"StringNotLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/aws-reserved*"}}"#)
+            ),
+            "unknown",
+        ),
+        (
+            format!(
+                "{}, {}",
+                allow(session, DECRYPT, ""),
+                deny(everyone, r#""kms:*""#, r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/t*"}}"#)
+            ),
+            "unknown",
+        ),
+        (
+            allow(everyone, DECRYPT, r#"{"StringEqualsIgnoreCase": {"aws:PrincipalArn": "ARN:AWS:IAM::444455556666:ROLE/APP"}}"#),
+            "every principal of account 444455556666 | outside | access | decrypt if aws:PrincipalArn is, in any case, ARN:AWS:IAM::444455556666:ROLE/APP",
+        ),
+        (allow(everyone, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": "111122223333"}, "ArnLike": {"aws:PrincipalArn": "*:role/Admin"}}"#), "nobody"),
+        (allow(role, r#""kms:RetireGrant""#, r#"{"StringEquals": {"kms:GrantConstraintType": "EncryptionContextSubset"}}"#), "certain"),
+        (
+            format!(
+                "{}, {}",
+                allow(logs, DECRYPT, ""),
+                deny(everyone, r#""kms:*""#, r#"{"StringNotEquals": {"aws:SourceAccount": "444455556666", "aws:SourceOrgID": "o-stranger"}}"#)
+            ),
+            "if aws:SourceOrgID is o-stranger",
+        ),
+        (
+            format!(
+                "{}, {}",
+                allow(everyone, DECRYPT, ""),
+                r#"{"Effect": "Deny", "NotPrincipal": {"Federated": "cognito-identity.amazonaws.com"}, "Action": "kms:*", "Resource": "*"}"#
+            ),
+            "unknown",
+        ),
+        (
+            format!(
+                "{}, {}",
+                allow(everyone, DECRYPT, ""),
+                r#"{"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "arn:aws:kms:eu-central-1:111122223333:key/other"}"#
+            ),
+            "unknown",
+        ),
+        (
+            format!(
+                "{}, {}",
+                allow(role, DECRYPT, ""),
+                deny(everyone, r#""kms:*""#, r#"{"StringEquals": {"aws:PrincipalAccount": "${$}{aws:PrincipalAccount}"}}"#)
+            ),
+            "role/partner | outside | access | decrypt",
+        ),
+        (allow(everyone, DECRYPT, r#"{"ArnEquals": {"aws:PrincipalOrgID": "o-stranger"}}"#), "unknown"),
+        (allow(everyone, DECRYPT, r#"{"StringNotLike": {"aws:PrincipalAccount": "9*"}}"#), "| public |"),
+        (allow(logs, DECRYPT, r#"{"StringEquals": {"aws:PrincipalServiceName": "logs.amazonaws.com"}}"#), "unknown"),
+        (allow(r#"{"AWS": "arn:aws:iam::111122223333:role/*"}"#, DECRYPT, ""), "unknown: who that is cannot be told"),
+    ] {
+        let told = tell(&statements, NO_GRANTS);
+        let found = if told.is_empty() { "nobody" } else { told.as_str() };
+        assert!(found.contains(expected), "{statements}\n{found}");
+    }
+}

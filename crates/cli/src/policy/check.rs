@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use kms_insights_findings::{Finding, FindingSettings, KeyAnalysis, KeyContext, RULES, RestsOn, RuleInfo, analyze};
-use kms_insights_model::{AccountId, Fact, KeyArn, KeyFacts, OrganizationId, PolicyText, Timestamp};
+use kms_insights_findings::{Finding, FindingSettings, KeyAnalysis, KeyContext, RULES, RestsOn, RuleInfo, Waiver, analyze};
+use kms_insights_model::{AccountId, Fact, KeyArn, KeyFacts, KeyManager, KeyMetadata, OrganizationId, PolicyText, Timestamp};
 use kms_insights_policy::{
     PolicyError,
     access::{Cause, Certainty, Exposure, PolicyName, Trust, Verdict, locks_out_own_account},
@@ -32,12 +32,13 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// What is known of a key of which there is no more than a policy, and perhaps grants. All else does not apply, so that no rule has anything to say about it.
+    /// What is known of a key of which there is no more than a policy, and perhaps grants: it counts as customer managed, since nobody else can put a policy. All else does not
+    /// apply, so that no rule has anything to say about it.
     fn facts(&self, policy: &str, grants: Option<&GrantsFile>) -> KeyFacts {
         KeyFacts {
             arn: self.key.clone(),
             observed_at: self.now,
-            metadata: Fact::NotApplicable,
+            metadata: Fact::Observed(customer_managed()),
             aliases: Fact::NotApplicable,
             policy: Fact::Observed(PolicyText(policy.to_owned())),
             ram_policy: Fact::NotApplicable,
@@ -46,6 +47,34 @@ impl Question {
             rotation: Fact::NotApplicable,
             rotations: Fact::NotApplicable,
         }
+    }
+}
+
+/// A key of which no more is known than that its account manages it.
+const fn customer_managed() -> KeyMetadata {
+    KeyMetadata {
+        created_at: None,
+        enabled: true,
+        description: String::new(),
+        usage: None,
+        state: None,
+        deletion_date: None,
+        valid_to: None,
+        origin: None,
+        custom_key_store_id: None,
+        cloud_hsm_cluster_id: None,
+        expiration_model: None,
+        manager: Some(KeyManager::Customer),
+        spec: None,
+        encryption_algorithms: Vec::new(),
+        signing_algorithms: Vec::new(),
+        encapsulation_algorithms: Vec::new(),
+        key_agreement_algorithms: Vec::new(),
+        mac_algorithms: Vec::new(),
+        multi_region: None,
+        pending_deletion_window_days: None,
+        xks_key_id: None,
+        current_key_material_id: None,
     }
 }
 
@@ -77,6 +106,15 @@ pub(super) enum Outcome {
     },
 }
 
+/// Why a waiver is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Idle {
+    /// Its last day is over.
+    Expired,
+    /// It covers nothing of what was found.
+    Unmatched,
+}
+
 /// A file that was checked.
 pub(super) struct Checked {
     /// The file.
@@ -101,10 +139,10 @@ pub(super) enum Spot<'c> {
     Grant(&'c GrantsFile, &'c GrantPlace),
 }
 
-/// Checks every file.
-pub(super) fn check<'a>(question: &'a Question, files: &[String], grants: Option<&'a GrantsFile>) -> Report<'a> {
+/// Checks every file. For people, those with lines that nobody can read are laid out.
+pub(super) fn check<'a>(question: &'a Question, files: &[String], grants: Option<&'a GrantsFile>, for_people: bool) -> Report<'a> {
     let outcome = |name: &String| match PolicyFile::read(name) {
-        Ok(file) => Outcome::Checked(Box::new(Checked::of(question, file, grants))),
+        Ok(file) => Outcome::Checked(Box::new(Checked::of(question, if for_people { file.for_people() } else { file }, grants))),
         Err(reason) => Outcome::Unread { name: name.clone(), reason },
     };
     Report { question, grants, files: files.iter().map(outcome).collect() }
@@ -130,6 +168,23 @@ impl Report<'_> {
     /// All findings.
     pub(super) fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.checked().flat_map(|checked| &checked.analysis.findings)
+    }
+
+    /// The waivers that are of no use: those that have expired, and those that fit the key and the rules that are asked, and no finding.
+    pub(super) fn idle_waivers(&self) -> impl Iterator<Item = (&Waiver, Idle)> {
+        self.question.settings.waivers.iter().filter_map(|waiver| {
+            if waiver.until < self.question.now.date_naive() {
+                return Some((waiver, Idle::Expired));
+            }
+            let key = &self.question.key;
+            let may_fit = waiver.key.as_ref().is_none_or(|wanted| wanted == key)
+                && waiver.account.is_none_or(|account| account == key.account())
+                && waiver.rule.as_ref().is_none_or(|wanted| rules().any(|rule| rule.id == wanted.as_str()));
+            let fits = |finding: &Finding| {
+                waiver.finding.as_ref().is_none_or(|id| *id == finding.id) && waiver.rule.as_ref().is_none_or(|rule| rule.as_str() == finding.rule)
+            };
+            (may_fit && !self.findings().any(fits)).then_some((waiver, Idle::Unmatched))
+        })
     }
 }
 
@@ -257,6 +312,7 @@ pub(super) fn culprits(rule: &str) -> &'static [&'static str] {
 pub(super) mod tests {
     use std::path::Path;
 
+    use kms_insights_findings::Confidence;
     use serde_json::Value;
 
     use super::*;
@@ -362,6 +418,35 @@ pub(super) mod tests {
                 assert!(matches!(checked.spot(finding, None), Spot::Policy(places) if places[0].start == at), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn the_key_counts_as_customer_managed() {
+        let checked = checked(
+            &question(),
+            r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/app"}, "Action": "kms:Decrypt", "Resource": "*"}}"#
+                .to_owned(),
+        );
+        let finding = checked.analysis.findings.iter().find(|finding| finding.rule == "locked-out").unwrap();
+        assert_eq!((finding.confidence, finding.title.contains("not known")), (Confidence::Certain, false));
+    }
+
+    #[test]
+    fn waivers_that_are_of_no_use_are_told() {
+        let mut question = question();
+        let waiver = |what: &str, until: &str| format!("{{ {what}, reason = \"x\", until = \"{until}\" }}");
+        let waivers = [
+            waiver("rule = \"public\"", "2026-11-21"),
+            waiver("rule = \"public\"", "2026-11-22"),
+            waiver("rule = \"not-principal\"", "2027-01-31"),
+            // Other runs are asked about these.
+            waiver("rule = \"never-used\"", "2027-01-31"),
+            waiver("account = \"444455556666\"", "2027-01-31"),
+        ];
+        question.settings = toml::from_str(&format!("waivers = [{}]", waivers.join(", "))).unwrap();
+        let report = report(&question, None, &[("app.json", policy(&[OPEN]))]);
+        let idle: Vec<_> = report.idle_waivers().map(|(waiver, why)| (waiver.rule.as_deref(), why)).collect();
+        assert_eq!(idle, [(Some("public"), Idle::Expired), (Some("not-principal"), Idle::Unmatched)]);
     }
 
     /// Over all labelled policies: a rule about facts that no file has says nothing, whatever the policy says.

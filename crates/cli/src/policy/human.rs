@@ -1,16 +1,21 @@
 //! The answer for people, as compilers give it: each finding under the lines that cause it.
 
-use std::{fmt::Write as _, io::IsTerminal, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    io::IsTerminal,
+    ops::Range,
+};
 
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Renderer, Snippet,
     renderer::{DEFAULT_TERM_WIDTH, Effects, Style},
 };
-use kms_insights_findings::{Confidence, Finding, Severity};
+use kms_insights_findings::{Confidence, Finding, Severity, Waiver};
 
 use super::{
     GrantsFile,
-    check::{self, Checked, Report, Spot},
+    check::{self, Checked, Idle, Report, Spot},
     places::{self, GrantPlace, Member, StatementPlace},
     table,
 };
@@ -78,6 +83,9 @@ fn of_file(report: &Report<'_>, checked: &Checked, look: Look, text: &mut String
     }
     if checked.file.is_answer() {
         let _ = writeln!(text, "  an answer of GetKeyPolicy: the policy in it is shown with lines of its own");
+    }
+    if checked.file.is_laid_out() {
+        let _ = writeln!(text, "  a file of long lines: the policy in it is shown with lines of its own");
     }
     for finding in &checked.analysis.findings {
         let _ = writeln!(text, "\n{}", look.renderer().render(&[of_finding(report, checked, finding)]));
@@ -224,8 +232,20 @@ impl<'w> Window<'w> {
 
 /// Lines of a file, some of it underlined and some just shown.
 fn excerpt<'t>(file: &str, window: &Window<'_>, marked: &[Range<usize>], seen: &[Range<usize>]) -> Snippet<'t, Annotation<'t>> {
-    // What is replaced may become longer or shorter, and what stands behind it moves.
-    let at = |at: usize| window.text.get(..at.saturating_sub(window.start)).map_or(0, |before| source(before).len());
+    // What is replaced may become longer or shorter, and what stands behind it moves. There may be many places, and the text is gone through once.
+    let places: BTreeSet<usize> = marked.iter().chain(seen).flat_map(|place| [place.start, place.end]).collect();
+    let (mut from, mut length) = (0, 0);
+    let lengths: BTreeMap<usize, usize> = places
+        .into_iter()
+        .map(|place| {
+            let to = place.saturating_sub(window.start);
+            if let Some(passed) = window.text.get(from..to) {
+                (from, length) = (to, length + source(passed).len());
+            }
+            (place, length)
+        })
+        .collect();
+    let at = |place: usize| lengths.get(&place).copied().unwrap_or(0);
     let moved = |place: &Range<usize>| at(place.start)..at(place.end);
     Snippet::source(source(window.text))
         .path(name(file))
@@ -273,10 +293,29 @@ fn closing(report: &Report<'_>, text: &mut String) {
     }
 }
 
+/// A waiver that is of no use, in one line.
+pub(super) fn idle(waiver: &Waiver, why: Idle) -> String {
+    let key = waiver.key.as_ref().map(ToString::to_string);
+    let account = waiver.account.map(|account| account.to_string());
+    let named = [("finding", &waiver.finding), ("rule", &waiver.rule), ("key", &key), ("account", &account)];
+    let named: Vec<String> = named.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?))).collect();
+    let why = match why {
+        Idle::Expired => format!("expired on {}", waiver.until),
+        Idle::Unmatched => "matched nothing in this run".to_owned(),
+    };
+    line(&format!("warning: the waiver of {} ({}) {why}", named.join(", "), waiver.reason))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
-        super::check::tests::{OPEN, grants, policy, question, report},
+        super::{
+            check::{
+                Outcome,
+                tests::{OPEN, grants, policy, question, report},
+            },
+            input::PolicyFile,
+        },
         *,
     };
 
@@ -413,6 +452,31 @@ mod tests {
         let text = text(&report(&question, None, &[("app.json", one_line)]), Look { colours: false, width: Some(80) });
         let source = text.lines().find(|line| line.starts_with("1 |")).unwrap();
         assert!(source.chars().count() <= 90 && source.contains("..."), "{source}");
+    }
+
+    /// As long as a policy may be, in one line, with a mark for each principal.
+    #[test]
+    fn a_policy_of_one_long_line_is_shown_with_lines_of_its_own() {
+        let roles: Vec<String> = (0..600).map(|at| format!("\"arn:aws:iam::444455556666:role/role-{at}\"")).collect();
+        let laid_out = policy(&[&OPEN.replacen("\"*\"", &format!("{{\"AWS\": [{}]}}", roles.join(",")), 1)]);
+        let one_line = serde_json::from_str::<serde_json::Value>(&laid_out).unwrap().to_string();
+        let question = question();
+        let mut report = report(&question, None, &[]);
+        let file = PolicyFile::of("app.json", one_line).unwrap().for_people();
+        report.files.push(Outcome::Checked(Box::new(Checked::of(&question, file, None))));
+        let shown = text(&report, Look::default());
+        has(&shown, "  a file of long lines: the policy in it is shown with lines of its own\n");
+        has(&shown, "\"arn:aws:iam::444455556666:role/role-7\",\n");
+    }
+
+    #[test]
+    fn a_waiver_of_no_use_is_one_line() {
+        let settings: kms_insights_findings::FindingSettings =
+            toml::from_str("waivers = [{ rule = \"public\", account = \"111122223333\", reason = \"a\\nsandbox\", until = \"2026-01-31\" }]").unwrap();
+        let waiver = &settings.waivers[0];
+        let of = "warning: the waiver of rule public, account 111122223333 (a\u{fffd}sandbox)";
+        assert_eq!(idle(waiver, Idle::Expired), format!("{of} expired on 2026-01-31"));
+        assert_eq!(idle(waiver, Idle::Unmatched), format!("{of} matched nothing in this run"));
     }
 
     #[test]

@@ -6,10 +6,16 @@ use std::{
     ops::Range,
 };
 
+use kms_insights_policy::{PolicyError, parse};
+
 use super::places::{self, StatementPlace};
 
 /// The longest file that is read. A policy of 32 KiB is that long where each of its characters is escaped, and then some.
 const MAX_FILE: usize = 1 << 20;
+/// A policy with a longer line is laid out for people.
+const LONGEST_LINE: usize = 4096;
+/// In UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Why there is nothing to check.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +29,9 @@ pub(super) enum InputError {
     /// It is not text.
     #[error("the file is not text in UTF-8")]
     NotText,
+    /// It is text, of two bytes to a character.
+    #[error("the file is text in UTF-16: save it in UTF-8")]
+    Utf16,
     /// It is what `GetKeyPolicy` answers for another policy than the one that says who can use the key.
     #[error("this is the key's policy {0:?}, and only the policy \"default\" can be checked by itself")]
     OtherPolicy(String),
@@ -37,6 +46,8 @@ pub(super) struct PolicyFile {
     text: String,
     /// The policy in it, where the file is what `GetKeyPolicy` answers.
     answer: Option<Answer>,
+    /// The policy laid out, where its lines are too long to be shown.
+    laid_out: Option<String>,
 }
 
 /// What `GetKeyPolicy` answers.
@@ -59,7 +70,17 @@ impl PolicyFile {
     /// A file with this content.
     pub(super) fn of(name: &str, text: String) -> Result<Self, InputError> {
         let answer = answer(&text)?;
-        Ok(Self { name: name.to_owned(), text, answer })
+        Ok(Self { name: name.to_owned(), text, answer, laid_out: None })
+    }
+
+    /// The same to be shown to people: where a line is too long to be read, with lines of its own.
+    pub(super) fn for_people(mut self) -> Self {
+        let long = self.answer.is_none() && self.text.lines().any(|line| line.len() > LONGEST_LINE);
+        // What is wrong with a text that is no JSON stands where the file has it.
+        if long && !matches!(parse(&self.text), Err(PolicyError::Json { .. })) {
+            self.laid_out = Some(places::laid_out(&self.text));
+        }
+        self
     }
 
     /// The policy.
@@ -69,12 +90,17 @@ impl PolicyFile {
 
     /// What is shown of it, with lines of its own where that is not the file.
     pub(super) fn shown(&self) -> &str {
-        self.answer.as_ref().map_or(&self.text, |answer| &answer.shown)
+        self.laid_out.as_ref().or(self.answer.as_ref().map(|answer| &answer.shown)).unwrap_or(&self.text)
     }
 
     /// Whether the policy is a string inside the file, so that what is shown has other lines than the file.
     pub(super) const fn is_answer(&self) -> bool {
         self.answer.is_some()
+    }
+
+    /// Whether the policy is shown with other lines than the file has, because these are too long.
+    pub(super) const fn is_laid_out(&self) -> bool {
+        self.laid_out.is_some()
     }
 
     /// The statements in what is shown.
@@ -87,13 +113,17 @@ impl PolicyFile {
         &self.text
     }
 
-    /// Where in the file a place of what is shown is: the whole string where the policy is one.
+    /// Where in the file a place of what is shown is: the whole string where the policy is one, and the whole file where it is laid out.
     pub(super) fn place_in_file(&self, shown: Range<usize>) -> Range<usize> {
-        self.answer.as_ref().map_or(shown, |answer| answer.place.clone())
+        match &self.answer {
+            Some(answer) => answer.place.clone(),
+            None if self.is_laid_out() => 0..self.text.len(),
+            None => shown,
+        }
     }
 }
 
-/// The text of a file, or of stdin where the name is `-`.
+/// The text of a file, or of stdin where the name is `-`; without the byte order mark that some editors put before it.
 pub(super) fn read_text(name: &str, limit: usize) -> Result<String, InputError> {
     let mut bytes = Vec::new();
     // One byte more than there may be, so that what is too long can be told from what is not.
@@ -105,6 +135,13 @@ pub(super) fn read_text(name: &str, limit: usize) -> Result<String, InputError> 
     }
     if bytes.len() > limit {
         return Err(InputError::TooLarge { limit });
+    }
+    // With a byte order mark, or an ASCII character first, as JSON has.
+    if let [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, _, ..] | [_, 0, ..] = bytes[..] {
+        return Err(InputError::Utf16);
+    }
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
     }
     String::from_utf8(bytes).map_err(|_| InputError::NotText)
 }
@@ -166,6 +203,33 @@ mod tests {
     fn another_policy_of_the_key_is_refused_by_its_name() {
         let error = PolicyFile::of("p.json", wrapped(POLICY, "AWS_RAM")).unwrap_err().to_string();
         assert!(error.contains("\"AWS_RAM\""), "{error}");
+    }
+
+    #[test]
+    fn a_policy_of_one_long_line_is_laid_out_for_people() {
+        let long = POLICY.replace("\"*\",\"Action", &format!("[{}\"*\"],\"Action", "\"*\",".repeat(2000)));
+        let file = PolicyFile::of("p.json", long.clone()).unwrap();
+        assert_eq!((file.shown(), file.is_laid_out()), (long.as_str(), false));
+        let file = file.for_people();
+        assert_eq!((file.policy(), file.is_laid_out(), file.is_answer()), (long.as_str(), true, false));
+        assert!(file.shown().lines().count() > 2000);
+        assert!(!PolicyFile::of("p.json", POLICY.to_owned()).unwrap().for_people().is_laid_out());
+        assert!(!PolicyFile::of("p.json", long[1..].to_owned()).unwrap().for_people().is_laid_out());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_text_and_utf_16_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.json").to_str().unwrap().to_owned();
+        std::fs::write(&path, ["\u{feff}", POLICY].concat()).unwrap();
+        assert_eq!(PolicyFile::read(&path).unwrap().text(), POLICY);
+        for mark in ["", "\u{feff}"] {
+            let units: Vec<u16> = mark.encode_utf16().chain(POLICY.encode_utf16()).collect();
+            for bytes in [units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>(), units.iter().flat_map(|unit| unit.to_be_bytes()).collect()] {
+                std::fs::write(&path, bytes).unwrap();
+                assert!(matches!(PolicyFile::read(&path), Err(InputError::Utf16)));
+            }
+        }
     }
 
     #[test]

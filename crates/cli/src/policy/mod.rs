@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: PolicyArguments, settings: &Settings) -> Result<Exi
         return Err(Trouble::usage("stdin can be read once, and - stands for it more than once"));
     }
     let grants = arguments.grants.as_deref().map(grants_file).transpose()?;
-    let report = check::check(&question, &arguments.files, grants.as_ref());
+    let report = check::check(&question, &arguments.files, grants.as_ref(), arguments.format == Format::Human);
     let text = match arguments.format {
         Format::Human => human::text(&report, arguments.output.is_none().then(human::Look::of_stdout).unwrap_or_default()),
         Format::Json => json::text(&report)?,
@@ -128,6 +128,9 @@ pub(crate) fn run(arguments: PolicyArguments, settings: &Settings) -> Result<Exi
         terminal::say(
             Trouble::failed(format_args!("{name}: {reason}")).next("name a file with a key policy that can be read; the other files are checked all the same"),
         );
+    }
+    if arguments.format == Format::Human {
+        report.idle_waivers().for_each(|(waiver, why)| terminal::say(human::idle(waiver, why)));
     }
     match &arguments.output {
         Some(path) => write_file(Path::new(path), &text)?,

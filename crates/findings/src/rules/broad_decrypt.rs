@@ -12,13 +12,14 @@ use crate::{
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "broad-decrypt",
-    title: "Everybody of an account, an organization or the world may decrypt",
+    title: "Everybody of an account or an organization may decrypt",
     severity: Severity::High,
-    documentation: "A statement lets a whole class of principals decrypt, or re-encrypt from this key: everyone, every principal of an organization or of an account, or \
+    documentation: "A statement lets a whole class of principals decrypt, or re-encrypt from this key: every principal of an organization or of an account, or \
         principals by a pattern that ends in a wildcard and names no role or user. What the key protects is then open to whoever gets hold of the ciphertext and belongs to \
         the class. Source: AWS Prescriptive Guidance, \"Encryption best practices for AWS KMS\".\n\n\
-        Naming an account's root is not this: it lets that account's IAM policies decide ([`whole-account`](#whole-account)).\n\n\
-        High for everyone and for classes outside the organization; medium for those inside it and in the key's own account; low there where something else must hold too, \
+        Everyone of every account is the matter of [`public`](#public). Naming an account's root is not this: it lets that account's IAM policies decide \
+        ([`whole-account`](#whole-account)).\n\n\
+        High for classes outside the organization; medium for those inside it and in the key's own account; low there where something else must hold too, \
         such as `kms:ViaService`, as in the policies that AWS writes for its managed keys. Certain where a request exists that comes in, else possible.",
     rests_on: &[RestsOn::Policies],
     remediation: "Name the roles that have to decrypt, or the account's root so that IAM policies decide; if the class is meant, demand kms:ViaService or an encryption context.",
@@ -31,7 +32,7 @@ fn is_broad(way: &WayIn) -> bool {
         Who::PrincipalsLike(_, patterns) => patterns.iter().any(|pattern| names_nobody(pattern)),
         Who::EveryService | Who::Account(_) | Who::Named(_) => false,
     };
-    class && way.kind == Kind::Access && !way.actions.of(Capability::Decrypt).is_empty()
+    class && way.kind == Kind::Access && way.trust != Trust::Public && !way.actions.of(Capability::Decrypt).is_empty()
 }
 
 /// Whether the pattern of an ARN stands for all roles or users: after the account there is no name, or none but wildcards.

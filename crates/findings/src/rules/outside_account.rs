@@ -12,8 +12,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         the organization that of [`outside-organization`](#outside-organization). Where nothing is known of the organization, everybody of another account is \
         reported here, and so is somebody whose account cannot be told (an S3 canonical user id, a public identity provider).\n\n\
         AWS services are not other accounts, but one that acts for another account or for an organization (`aws:SourceAccount`, `aws:SourceArn`, \
-        `aws:SourceOrgID`, `aws:SourceOrgPaths`) lets that in. A resource whose ARN does not tell its account, such as a bucket, counts only where every service may \
-        act for it. Outsiders can use a key and its grants but never administer it; a statement that allows them to is the matter of \
+        `aws:SourceOrgID`, `aws:SourceOrgPaths`) lets that in. A resource whose account is not told, such as a bucket, counts only where every service may act for it; for one service it is the \
+        matter of [`confused-deputy`](#confused-deputy). Outsiders can use a key and its grants but never administer it; a statement that allows them to is the matter of \
         [`outside-intent`](#outside-intent).\n\n\
         Medium where every account is known to belong to the key's organization, or a condition demands that very organization, by its id or as \
         `${aws:ResourceOrgID}`. Where nothing is known of the organization high, or low for accounts that the configuration calls trusted. Certain where a request \

@@ -30,7 +30,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     check,
 };
 
-/// How many of the other keys the evidence compares statement by statement: policies have up to 32 KiB, and sets up to some thirty keys.
+/// How many of the other keys the evidence shows compared statement by statement: policies have up to 32 KiB, and sets up to some thirty keys.
 const LIMIT: usize = 3;
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
@@ -46,12 +46,21 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     others.sort_by(|(a, _), (b, _)| a.arn.cmp(&b.arn));
     let here = parts(&own);
-    let compared: Vec<Value> = others.iter().take(LIMIT).map(|(other, policy)| compared(other, &here, &parts(policy))).collect();
+    let mut compared: Vec<Value> = others.iter().map(|(other, policy)| compared(other, &here, &parts(policy))).collect();
     let regions: Vec<&str> = others.iter().map(|(other, _)| other.arn.region().as_str()).collect();
     let arns: Vec<String> = others.iter().map(|(other, _)| other.arn.to_string()).collect();
     let title = format!("The policy differs from that of the multi-Region key in {}", regions.join(", "));
+    // A waiver is given for a difference: another is another finding.
+    let content = json!(compared).to_string();
+    compared.truncate(LIMIT);
     let evidence = json!({ "differs_from": compared, "not_shown": others.len().saturating_sub(LIMIT) });
-    findings.push(subject.finding(&RULE, (Severity::Medium, Confidence::Certain), title, format!("policy of {}", arns.join(", ")), json(&evidence)));
+    findings.push(subject.finding_of(
+        &RULE,
+        (Severity::Medium, Confidence::Certain),
+        title,
+        (format!("policy of {}", arns.join(", ")), &content),
+        json(&evidence),
+    ));
 }
 
 fn compared(other: &ReplicaPolicy, here: &BTreeSet<String>, there: &BTreeSet<String>) -> Value {

@@ -4,12 +4,12 @@ use kms_insights_policy::{
     ActionSet, Capability, PrincipalForm,
     access::{Cause, Kind, PolicyName, Trust, WayIn, Who},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{RestsOn, RuleInfo};
 use crate::{
     Confidence, Finding, Severity,
-    subject::{Subject, confidence, names},
+    subject::{Subject, confidence, more_than_reading, names},
 };
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -21,7 +21,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         Guide, \"Key policies: Allows key administrators to administer the KMS key\"; NIST SP 800-57 Part 2, \"separation of duties\".\n\n\
         The delegation to the account's root is not this: it names nobody. One finding for each principal.\n\n\
         Medium where the principal may change the policy, disable or delete the key or its material; low where it may administer only the rest, such as tags and \
-        aliases. Certain where both are, else possible.",
+        aliases. Certain where both are, else possible. `evidence` has what the principal may do, and names the statements and at most three grants by which.",
     rests_on: &[RestsOn::Policies, RestsOn::Grants],
     remediation: "Take the administration or the use from the principal, and give it to another role.",
     check,
@@ -29,6 +29,9 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 /// What decides over the key as a whole.
 const DECISIVE: [&str; 4] = ["PutKeyPolicy", "ScheduleKeyDeletion", "DisableKey", "DeleteImportedKeyMaterial"];
+
+/// How many grants the evidence names.
+const GRANTS: usize = 3;
 
 const USES: [Capability; 5] = [Capability::Encrypt, Capability::Decrypt, Capability::Sign, Capability::Mac, Capability::Derive];
 
@@ -49,7 +52,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let of_principal = duties.entry(&principal.text).or_default();
-        if !way.actions.of(Capability::Administer).is_empty() {
+        if !more_than_reading(way.actions).of(Capability::Administer).is_empty() {
             of_principal.administering.push(way);
         }
         if USES.into_iter().any(|capability| !way.actions.of(capability).is_empty()) {
@@ -65,31 +68,41 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 fn both(subject: &Subject<'_>, principal: &str, duties: &Duties<'_>) -> Finding {
     let decisive = ActionSet::of_names(DECISIVE);
-    let severity = if duties.administering.iter().any(|way| way.actions.intersects(decisive)) { Severity::Medium } else { Severity::Low };
+    let all = |ways: &[&WayIn]| ways.iter().fold(ActionSet::EMPTY, |all, way| all | way.actions);
+    let (administers, in_use) = (all(&duties.administering), all(&duties.using));
+    let severity = if administers.intersects(decisive) { Severity::Medium } else { Severity::Low };
     let surest = |ways: &[&WayIn]| ways.iter().map(|way| confidence(way)).max().unwrap_or(Confidence::Possible);
     let sure = surest(&duties.administering).min(surest(&duties.using));
     let doubt = if sure == Confidence::Certain { "" } else { " (not certain: one of the two depends on what the policy does not tell)" };
-    let uses = duties.using.iter().fold(ActionSet::EMPTY, |all, way| all | way.actions);
-    let uses = names(USES.into_iter().filter(|capability| !uses.of(*capability).is_empty()).map(|capability| capability.as_str().to_owned()));
-    let title = format!("One principal may both administer the key and use it ({uses}): {principal}{doubt}");
+    let uses: Vec<&str> = USES.into_iter().filter(|capability| !in_use.of(*capability).is_empty()).map(Capability::as_str).collect();
+    let title = format!("One principal may both administer the key and use it ({}): {principal}{doubt}", names(uses.iter().map(|&use_of| use_of.to_owned())));
+    // Who may do more than what somebody put up with is another finding.
+    let content = json!([(administers & decisive).names(), uses]).to_string();
+    let evidence = evidence(subject, duties, more_than_reading(administers | in_use));
+    subject.finding_of(&RULE, (severity, sure), title, (format!("principal {principal}"), &content), evidence)
+}
+
+/// What the principal may do, and by what. Statements are named and not written out: one may list thousands of principals, each of which has a finding of its own.
+fn evidence(subject: &Subject<'_>, duties: &Duties<'_>, actions: ActionSet) -> String {
     let mut causes: Vec<&Cause> = duties.administering.iter().chain(&duties.using).map(|way| &way.cause).collect();
     causes.sort_unstable();
     causes.dedup();
-    let evidence: Vec<Value> = causes.into_iter().filter_map(|cause| evidence(subject, cause)).collect();
-    subject.finding(&RULE, (severity, sure), title, format!("principal {principal}"), json!(evidence).to_string())
-}
-
-/// The statement as written, or the grant.
-fn evidence(subject: &Subject<'_>, cause: &Cause) -> Option<Value> {
-    match cause {
-        Cause::Statement(name, index) => {
-            let policy = subject.policies.iter().find(|policy| policy.name == *name)?;
-            let text = &policy.document.as_ref()?.statements.get(*index)?.text;
-            Some(json!({ "policy": PolicyName::as_str(*name), "statement": serde_json::from_str::<Value>(text).ok()? }))
-        }
-        Cause::Grant(id) => {
-            let grant = subject.grants().iter().find(|grant| *grant.id == **id)?;
-            Some(json!({ "grant": serde_json::to_value(grant).ok()? }))
+    let (mut statements, mut grants, mut number) = (Vec::new(), Vec::new(), 0_usize);
+    for cause in causes {
+        match cause {
+            Cause::Statement(name, index) => {
+                let policy = subject.policies.iter().find(|policy| policy.name == *name);
+                let statement = policy.and_then(|policy| policy.document.as_ref()?.statements.get(*index));
+                statements
+                    .push(json!({ "policy": PolicyName::as_str(*name), "statement": index, "sid": statement.and_then(|statement| statement.sid.as_deref()) }));
+            }
+            Cause::Grant(id) => {
+                number += 1;
+                if number <= GRANTS {
+                    grants.push(&**id);
+                }
+            }
         }
     }
+    json!({ "actions": actions.names(), "statements": statements, "grants": grants, "number_of_grants": number }).to_string()
 }

@@ -9,7 +9,7 @@ use crate::{
     Finding, Severity,
     border::Beyond,
     changed_policy::add_condition,
-    fences::{demands_a_value, is_any, is_fenced_by},
+    fences::{demands_a_value, has_wildcard, is_account, is_fenced_by},
     subject::{Culprit, Subject, confidence},
 };
 
@@ -20,7 +20,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     documentation: "A statement allows `kms:CreateGrant`, and nothing confines to whom. Whoever holds it can give the use of the key to any principal of any account; no \
         statement shows that access, and it outlives this one. Source: AWS KMS Developer Guide, \"Controlling access to grants\".\n\n\
         These count as fences. `kms:GrantIsForAWSResource`: an AWS service makes the grant for its own resource. `kms:ViaService` and `aws:ViaAWSService`: the service makes it \
-        too, and chooses the grantee. `kms:GranteePrincipal` and `kms:GranteeServicePrincipal` with a value that is not a bare wildcard: the policy says to whom. \
+        too, and chooses the grantee. `kms:GranteePrincipal` and `kms:GranteeServicePrincipal`: the policy says to whom. A wildcard in the place of the service (`*.amazonaws.com`) or of the \
+        grantee's account (`arn:aws:iam::*:role/*`) stands for any, and is no fence. \
         `kms:GrantOperations` that leaves out decryption, signatures, message authentication codes, derived secrets and `CreateGrant`: what can be handed on does no harm. These do not: \
         `kms:GrantOperations` with one of those, `kms:GrantConstraintType`, `kms:RetiringPrincipal` and an encryption context, since the grantee may still be anybody. A Deny \
         that demands the same counts like a condition.\n\n\
@@ -77,8 +78,30 @@ fn confines(condition: &Condition, negated: bool) -> bool {
         let listed = operator.set == Some(SetQualifier::ForAllValues) && !negated && !operator.negated && operator.test == Test::StringEquals;
         return listed && harmless(ActionSet::of_names(condition.values.iter().map(String::as_str)));
     }
-    let names = is("kms:ViaService") || is("kms:GranteePrincipal") || is("kms:GranteeServicePrincipal");
-    names && demands_a_value(condition, negated) && !condition.values.is_empty() && !condition.values.iter().any(|value| is_any(value))
+    let names: fn(&str, Test) -> bool = if is("kms:GranteePrincipal") {
+        names_account
+    } else if is("kms:ViaService") || is("kms:GranteeServicePrincipal") {
+        names_service
+    } else {
+        return false;
+    };
+    demands_a_value(condition, negated) && !condition.values.is_empty() && condition.values.iter().all(|value| names(value, operator.test))
+}
+
+/// Whether whatever the value stands for is one principal, or belongs to one account.
+fn names_account(value: &str, test: Test) -> bool {
+    let parts: Vec<&str> = value.splitn(6, ':').collect();
+    match parts.as_slice() {
+        _ if !has_wildcard(value) => true,
+        // Read as one text, a wildcard before the account may stand for an ARN with another.
+        [head @ .., account, _] if head.len() == 4 => is_account(account) && (test == Test::Arn || !head.iter().any(|part| has_wildcard(part))),
+        _ => false,
+    }
+}
+
+/// Whether the value begins with the name of a service: a wildcard there stands for any.
+fn names_service(value: &str, _: Test) -> bool {
+    !value.starts_with(['*', '?'])
 }
 
 fn harmless(operations: ActionSet) -> bool {

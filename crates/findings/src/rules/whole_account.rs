@@ -28,7 +28,7 @@ fn is_everyone_of_own(way: &WayIn) -> bool {
 }
 
 fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    for culprit in subject.culprits(|way| way.kind == Kind::Delegation || is_everyone_of_own(way)) {
+    for culprit in subject.culprits(|way| (way.kind == Kind::Delegation && way.trust != Trust::Public) || is_everyone_of_own(way)) {
         let everyone = culprit.ways.iter().any(|way| is_everyone_of_own(way));
         let unfenced = culprit.ways.iter().any(|way| is_everyone_of_own(way) && !is_fenced_further(way));
         let (severity, title) = if everyone {

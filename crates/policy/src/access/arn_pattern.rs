@@ -1,5 +1,7 @@
 //! What the value of a condition on an ARN says of the account.
 
+use std::borrow::Cow;
+
 use kms_insights_model::{AccountId, KeyArn};
 
 use crate::{Test, access::CallerAccount, wildcard::has_wildcard};
@@ -7,7 +9,7 @@ use crate::{Test, access::CallerAccount, wildcard::has_wildcard};
 /// The value of a condition on an ARN.
 pub(crate) struct ArnPattern<'a> {
     /// The partition; `None` where the value leaves it open.
-    partition: Option<&'a str>,
+    partition: Option<Cow<'a, str>>,
     /// The account of every ARN that matches; `None` where the value leaves it open.
     pub(crate) account: Option<AccountId>,
     /// Whether every ARN matches.
@@ -33,7 +35,9 @@ impl<'a> ArnPattern<'a> {
         let open = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte == b'*');
         let told = resource.is_some() && !shifts && !head_varies;
         Self {
-            partition: Some(head[1]).filter(|partition| told && !(wildcards && has_wildcard(partition))),
+            partition: Some(head[1])
+                .filter(|partition| told && !(wildcards && has_wildcard(partition)))
+                .map(|partition| if test == Test::StringEqualsIgnoreCase { Cow::Owned(partition.to_lowercase()) } else { Cow::Borrowed(partition) }),
             account: account.filter(|_| told).and_then(|account| account.parse().ok()),
             matches_all: (wildcards && open(value))
                 || (by_parts
@@ -42,6 +46,7 @@ impl<'a> ArnPattern<'a> {
                     && account.is_some_and(open)
                     && resource.is_some_and(open)),
             is_of_nobody: (!wildcards && !varies && has_wildcard(value))
+                || (by_parts && !varies && resource.is_none() && !open(value))
                 || (told && head[2] == "sts" && resource.is_some_and(|resource| resource.starts_with("assumed-role/"))),
             is_exact: !(varies || wildcards && has_wildcard(value)),
         }
@@ -49,13 +54,13 @@ impl<'a> ArnPattern<'a> {
 
     /// The account of every ARN that matches, as it stands towards the key; `None` where the value leaves it open.
     pub(crate) fn caller_account(&self, key: &KeyArn) -> Option<CallerAccount> {
-        let other_partition = self.partition.and_then(|partition| crate::principal::other_partition(partition, key));
+        let other_partition = self.partition.as_deref().and_then(|partition| crate::principal::other_partition(partition, key));
         self.account.map(|id| CallerAccount { id, other_partition })
     }
 
     /// Whether no ARN of that account can match.
     pub(crate) fn excludes(&self, account: CallerAccount, key: &KeyArn) -> bool {
-        let partition = self.partition.is_some_and(|partition| crate::principal::other_partition(partition, key) != account.other_partition);
+        let partition = self.partition.as_deref().is_some_and(|partition| crate::principal::other_partition(partition, key) != account.other_partition);
         partition || self.account.is_some_and(|id| id != account.id)
     }
 }

@@ -164,6 +164,17 @@ impl Attempt<'_> {
                 if !term.actions.contains(self.actions) {
                     return Some(at(None).ok_or(term.key.doubt()));
                 }
+                if let (Range::Time(now), None) = (term.range(self.who, self.around), self.chosen.get(&term.condition.key.to_lowercase())) {
+                    let at = |moment: &str| at(Some(&[moment.to_owned()]));
+                    let moments = term.moments(now);
+                    // Now is the last but one: after it comes a late moment.
+                    let now = moments.iter().rev().nth(1).and_then(|now| at(now));
+                    return Some(match now {
+                        Some(true) => Ok(true),
+                        Some(false) if moments.iter().all(|moment| at(moment) == Some(false)) => Ok(false),
+                        _ => Err(term.key.doubt()),
+                    });
+                }
                 match self.carried(term) {
                     Carried::This(values) if term.goes_beyond(self.who, self.around) && at(values.as_deref()) != Some(true) => Some(Err(term.key.doubt())),
                     Carried::This(values) => Some(at(values.as_deref()).ok_or("a policy variable or operator cannot be decided")),
@@ -221,13 +232,15 @@ impl Attempt<'_> {
                 }
                 Membership::Of(id) => {
                     let paths = term.condition.values.iter().map(|value| instance(value)).filter(|value| value.split('/').next() == Some(id.as_str()));
-                    let paths: Vec<String> = paths.chain([format!("{id}/r-aaaa/")]).collect();
+                    let paths: Vec<String> = paths.chain([format!("{id}/r-aaaa/ou-aaaa-aaaaaaaa/"), format!("{id}/r-aaaa/")]).collect();
                     // Of the own organization it is told who is in it, and not where.
                     let own = matches!(self.who, Who::Organization(_)) && self.around.organization_id.is_none_or(|own| own.0 == *id);
                     return if own && paths.len() > 1 { Carried::Unknown(paths.into_iter().map(Some).collect()) } else { Carried::AnyOf(paths) };
                 }
                 Membership::AsKnown => {}
             },
+            // By which of its names a service calls is not documented.
+            Key::ServiceName if matches!(self.who, Who::Named(_)) && caller.account().is_none() => {}
             Key::ServiceName | Key::ServiceNames => {
                 return match caller {
                     Caller::Service { .. } if term.key == Key::ServiceNames => Carried::Free { doubt: true },
@@ -320,7 +333,8 @@ impl Attempt<'_> {
             };
             match found {
                 Some((values, doubtful)) => {
-                    if doubtful {
+                    // A network is the doubt that weighs least: any other is told before it.
+                    if doubtful && doubt.is_none_or(|doubt| doubt == ContextKey::Network.doubt()) {
                         doubt = Some(first.key.doubt());
                     }
                     decisions.insert(name.clone(), values);

@@ -81,7 +81,7 @@ pub(crate) fn candidates(who: &Who, clauses: &[Clause], around: &Surroundings<'_
             Candidates { callers: callers.collect(), doubt, is_complete: false }
         }
         Who::Everyone | Who::EveryPrincipal => {
-            let mut accounts = vec![stranger(clauses, around)];
+            let mut accounts = strangers(clauses, around);
             let named = |literal: &Literal| match literal {
                 Literal::Condition { term, .. } => term.condition.values.iter().flat_map(|value| accounts_like(value)).collect::<Vec<_>>(),
                 Literal::NotAmong { .. } => Vec::new(),
@@ -134,16 +134,24 @@ fn named_values(clauses: &[Clause], keys: &[ContextKey]) -> impl Iterator<Item =
 
 /// An account that no condition names and that is not of the organization.
 pub(crate) fn stranger(clauses: &[Clause], around: &Surroundings<'_>) -> AccountId {
+    // A policy of 64 KiB cannot name so many accounts one after the other and still say something; the key's own account is the last resort.
+    strangers(clauses, around).first().copied().unwrap_or_else(|| around.key.account())
+}
+
+/// Some such accounts, whose numbers have little in common.
+pub(crate) fn strangers(clauses: &[Clause], around: &Surroundings<'_>) -> Vec<AccountId> {
     let written = |digits: &str| {
         clauses.iter().flat_map(|clause| &clause.0).any(|literal| match literal {
             Literal::Condition { term, .. } => term.condition.values.iter().any(|value| value.contains(digits)),
             Literal::NotAmong { principals, .. } | Literal::Spared(principals) => principals.iter().any(|principal| principal.text.contains(digits)),
         })
     };
-    let free = (0..1_000_u64).filter_map(|number| format!("{:012}", 999_888_777_000 + number).parse().ok());
-    let mut free = free.filter(|account: &AccountId| !written(account.as_str()) && around.is_in_organization(*account) != Some(true));
-    // A policy of 64 KiB cannot name so many accounts one after the other and still say something; the key's own account is the last resort.
-    free.next().unwrap_or_else(|| around.key.account())
+    let free = |first: u64| {
+        let numbers = (first..first + 1_000).filter_map(|number| format!("{number:012}").parse().ok());
+        let mut free = numbers.filter(|account: &AccountId| !written(account.as_str()) && around.is_in_organization(*account) != Some(true));
+        free.next()
+    };
+    [999_888_777_000, 565_444_333_000, 323_222_111_000].into_iter().filter_map(free).collect()
 }
 
 /// A role, a user and the root user of an account; first those whose ARN matches a pattern or a condition.

@@ -10,7 +10,7 @@ use crate::{
     access::{
         CallerAccount, Literal, Request, Who,
         attempt::Attempt,
-        candidate::{Candidate, Membership, UNKNOWN_ORGANIZATION, candidates, of_account, stranger},
+        candidate::{Candidate, Membership, UNKNOWN_ORGANIZATION, candidates, of_account, strangers},
         fence::Clause,
         values::Decisions,
         work::Work,
@@ -37,8 +37,8 @@ pub(crate) fn strangers_may_pass(actions: ActionSet, clauses: &[Clause], around:
     if names_one_principal(clauses) {
         return false;
     }
-    let account = CallerAccount::here(stranger(clauses, around));
-    of_account(account, &[], clauses, around).into_iter().any(|caller| {
+    let callers = strangers(clauses, around).into_iter().flat_map(|account| of_account(CallerAccount::here(account), &[], clauses, around));
+    callers.into_iter().any(|caller| {
         Membership::elsewhere().into_iter().any(|membership| {
             let candidate = Candidate { caller: caller.clone(), membership };
             let attempt = Attempt { who: &Who::EveryPrincipal, candidate: &candidate, action, actions, around, work, chosen: BTreeMap::new() };

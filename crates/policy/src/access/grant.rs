@@ -71,7 +71,7 @@ fn named(service: Option<&str>, principal: Option<&str>) -> Option<Principal> {
 /// `RetireGrant`; of `DescribeKey` it demands nothing where the request names no source. Source: AWS KMS API Reference, `GrantConstraints`.
 fn demands(constraints: &GrantConstraints) -> Vec<(Arc<Term>, ActionSet)> {
     let term = |operator: &str, key: String, values: Vec<String>| Arc::new(Term::prepared(Condition { operator: Operator::read(operator), key, values }));
-    let encrypting = crate::context_key::read("kms:EncryptionContextKeys").1 - ActionSet::of_names(["CreateGrant"]);
+    let encrypting = crate::context_key::read("kms:EncryptionContextKeys").1 - ActionSet::of_names(["CreateGrant", "RetireGrant"]);
     // Which of two spellings of one key counts is not documented: that is left undecided.
     let mut pairs: BTreeMap<String, (&str, Vec<String>)> = BTreeMap::new();
     for (key, value) in constraints.encryption_context_subset.iter().chain(&constraints.encryption_context_equals) {

@@ -44,6 +44,7 @@ pub(crate) fn stands_for(listed: &Principal, who: &Who, around: &Surroundings<'_
             Who::EveryService if &*listed.text == "*" => Holds::Always,
             Who::Everyone | Who::EveryService => Holds::Depends,
             Who::Named(principal) if principal.form == Form::Service && (&*listed.text == "*" || listed.text == principal.text) => Holds::Always,
+            Who::Named(principal) if principal.form == Form::Service && without_region(&listed.text) == without_region(&principal.text) => Holds::Depends,
             _ => Holds::Never,
         };
     }
@@ -90,6 +91,7 @@ pub(crate) fn is(listed: &Principal, caller: &Caller, around: &Surroundings<'_>)
     if let Caller::Service { name } = caller {
         return Some(match listed.form {
             Form::Anyone => listed.principal_type == PrincipalType::Aws,
+            Form::Service if &*listed.text != "*" && *listed.text != **name && without_region(&listed.text) == without_region(name) => return None,
             Form::Service => &*listed.text == "*" || *listed.text == **name,
             _ => false,
         });
@@ -118,7 +120,7 @@ pub(crate) fn spares(listed: &[Principal], who: &Who, around: &Surroundings<'_>)
     if listed.iter().any(|principal| principal.form == PrincipalForm::Anyone && principal.principal_type == PrincipalType::Aws) {
         return Holds::Always;
     }
-    let undecided = listed.iter().any(|principal| matches!(principal.form, PrincipalForm::CanonicalUser | PrincipalForm::Other(_)));
+    let undecided = listed.iter().any(Principal::cannot_be_told);
     let lists = |test: &dyn Fn(&Principal) -> bool| listed.iter().any(test);
     match who {
         Who::Everyone => return Holds::Depends,
@@ -175,6 +177,12 @@ pub(crate) fn spares_caller(listed: &[Principal], caller: &Caller, around: &Surr
             }
         }
     }
+}
+
+/// The name of a service without its Region: `logs.amazonaws.com` and `logs.eu-central-1.amazonaws.com` may be one caller, by which name it calls is not documented.
+pub(crate) fn without_region(name: &str) -> String {
+    let is_region = |label: &&str| label.matches('-').count() >= 2 && label.ends_with(|last: char| last.is_ascii_digit());
+    name.split('.').filter(|label| !is_region(label)).collect::<Vec<_>>().join(".")
 }
 
 /// The name of the role of an ARN `arn:aws:iam::…:role/path/name`.

@@ -45,6 +45,13 @@ pub(crate) fn narrowed(who: &Who, clauses: &[Clause], around: &Surroundings<'_>)
 
 /// The place of the first clause of several literals of which one would narrow the class, so that its literals are worth a look each by itself.
 pub(crate) fn worth_splitting(who: &Who, clauses: &[Clause], around: &Surroundings<'_>) -> Option<usize> {
+    if who.is_service() {
+        let of_source = |literal: &Literal| {
+            matches!(literal, Literal::Condition { term, .. }
+                if matches!(term.key, ContextKey::SourceAccount | ContextKey::SourceArn | ContextKey::SourceOrgId | ContextKey::SourceOrgPaths))
+        };
+        return clauses.iter().position(|clause| clause.0.len() > 1 && clause.0.iter().any(of_source));
+    }
     if !is_wide(who) {
         return None;
     }
@@ -55,7 +62,7 @@ pub(crate) fn worth_splitting(who: &Who, clauses: &[Clause], around: &Surroundin
 
 /// The accounts whose principals the `NotPrincipal` of a Deny can spare: those that it lists.
 fn spared(who: &Who, listed: &[Principal], around: &Surroundings<'_>) -> Option<Vec<Who>> {
-    let undecided = listed.iter().any(|principal| matches!(principal.form, PrincipalForm::CanonicalUser | PrincipalForm::Other(_)));
+    let undecided = listed.iter().any(Principal::cannot_be_told);
     if *who != Who::EveryPrincipal || undecided {
         return None;
     }
@@ -103,6 +110,8 @@ fn classes(who: &Who, term: &Term, around: &Surroundings<'_>) -> Option<(Vec<Who
         return None;
     }
     match term.key {
+        // What comes of comparing these as ARNs is not documented.
+        key if key.is_number_or_id() && test == Test::Arn => None,
         ContextKey::PrincipalAccount | ContextKey::CallerAccount if who.account(around).is_none() => {
             let accounts = accounts(&term.condition.values, |value| account(value, test))?;
             Some((accounts.into_iter().map(|id| Who::PrincipalsOf(CallerAccount::here(id))).collect(), false))
@@ -176,7 +185,7 @@ fn account(value: &str, test: Test) -> Named {
 /// The principals that a condition on `aws:PrincipalArn` names, by account.
 fn principals(who: &Who, term: &Term, test: Test, around: &Surroundings<'_>) -> Option<(Vec<Who>, bool)> {
     let mut by_account: BTreeMap<CallerAccount, Vec<String>> = BTreeMap::new();
-    let mut exact = test != Test::StringEqualsIgnoreCase;
+    let mut exact = true;
     let mut varies = false;
     for value in &term.condition.values {
         let pattern = ArnPattern::read(value, test);
@@ -191,6 +200,11 @@ fn principals(who: &Who, term: &Term, test: Test, around: &Surroundings<'_>) -> 
     }
     if let Some(own) = who.account(around) {
         by_account.retain(|account, _| *account == own);
+    }
+    // Without regard to case the pattern is no class of its own: its account is, and the condition stays.
+    if test == Test::StringEqualsIgnoreCase {
+        let wide = !matches!(who, Who::PrincipalsOf(_));
+        return wide.then(|| (by_account.into_keys().map(Who::PrincipalsOf).collect(), false));
     }
     let class = |(account, arns): (CallerAccount, Vec<String>)| -> Vec<Who> {
         let named: Vec<Principal> = arns.iter().map(|arn| Principal::read(PrincipalType::Aws, arn.as_str())).collect();

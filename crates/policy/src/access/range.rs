@@ -48,7 +48,11 @@ pub(crate) fn range<'a>(key: ContextKey, who: &'a Who, around: &Surroundings<'a>
             Key::PrincipalIsService => exactly("true"),
             Key::SourceAccount | Key::SourceArn | Key::SourceOrgId | Key::SourceOrgPaths | Key::UserId | Key::OfPrincipal => Range::Open { may_lack: true },
             Key::ServiceName => match who {
-                Who::Named(principal) => exactly(&principal.text),
+                Who::Named(principal) => {
+                    let plain = member::without_region(&principal.text);
+                    let regional = plain.replacen('.', &format!(".{}.", around.key.region().as_str()), 1);
+                    Range::OneOf(vec![Some(principal.text.to_string()), Some(plain), Some(regional)])
+                }
                 _ => Range::Open { may_lack: false },
             },
             // All names of the service, of which the caller's is one.

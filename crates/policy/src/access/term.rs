@@ -39,7 +39,7 @@ impl Term {
             }
             let knows_wildcards = matches!(condition.operator.test, Test::StringLike | Test::Arn);
             for value in &mut condition.values {
-                for (escape, text) in [("${*}", "*"), ("${?}", "?"), ("${$}", "$")] {
+                for (escape, text) in [("${*}", "*"), ("${?}", "?")] {
                     if value.contains(escape) {
                         *value = value.replace(escape, &if knows_wildcards { crate::wildcard::escaped(text) } else { text.to_owned() });
                     }
@@ -180,7 +180,10 @@ impl Term {
             let mut parts = value.splitn(6, ':');
             let (service, resource) = (parts.nth(2), parts.nth(2));
             let told = match (principal.form, service, resource) {
-                (PrincipalForm::AssumedRole(_), _, Some(resource)) => resource.matches('/').count() <= 1 && resource.starts_with("role/"),
+                (PrincipalForm::AssumedRole(_), _, Some(resource)) => {
+                    matches!(resource, "*" | "role/*")
+                        || (resource.matches('/').count() <= 1 && resource.starts_with("role/") && !crate::wildcard::has_wildcard(resource))
+                }
                 (PrincipalForm::User(_), Some(service), Some(_)) => service == "iam",
                 (PrincipalForm::AssumedRole(_) | PrincipalForm::User(_), _, _) => value.trim_matches('*').is_empty(),
                 _ => true,
@@ -216,7 +219,7 @@ impl Term {
     }
 
     /// The moments at which the condition may change: now, around each date that it names, and a late one.
-    fn moments(&self, now: Timestamp) -> Vec<String> {
+    pub(crate) fn moments(&self, now: Timestamp) -> Vec<String> {
         let written = |moment: Timestamp| {
             if self.key == ContextKey::EpochTime { moment.timestamp().to_string() } else { moment.to_rfc3339() }
         };

@@ -73,6 +73,7 @@ impl Attempt<'_> {
             context.insert("aws:principalarn".to_owned(), vec![arn.to_owned()]);
         }
         if let Caller::Service { name } = &self.candidate.caller {
+            context.insert("aws:principalservicename".to_owned(), vec![name.clone()]);
             context.insert("aws:principalservicenameslist".to_owned(), vec![name.clone()]);
         }
         if let Some(account) = self.candidate.caller.account() {
@@ -177,7 +178,8 @@ impl Attempt<'_> {
     /// Whether the values that were tried are all that could fulfil the conditions of a key: one of them demands a text of its own list.
     pub(super) fn is_exhausted(literals: &[(&Term, bool)]) -> bool {
         literals.iter().any(|(term, negated)| {
-            let texts = matches!(term.operator().test, Test::StringEquals | Test::Bool) && !term.key.is_list() && !term.has_variable();
+            // Of a key that may have several values, each may fulfil another condition.
+            let texts = matches!(term.operator().test, Test::StringEquals | Test::Bool) && term.operator().set.is_none() && !term.has_variable();
             texts && !term.condition.values.is_empty() && term.demands_a_value(*negated)
         })
     }

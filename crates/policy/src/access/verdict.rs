@@ -138,8 +138,10 @@ fn beyond(way: &WayIn, around: &Surroundings<'_>) -> (Verdict, Verdict) {
 /// That somebody of the account can be in a network that a condition names is taken for granted.
 pub fn locks_out_own_account(ways: &[WayIn]) -> Verdict {
     let put = ActionSet::of_names(["PutKeyPolicy"]);
-    let keeping = ways.iter().filter(|way| way.trust == Trust::OwnAccount && way.kind != Kind::Intent && way.actions.contains(put));
+    let keeping = ways.iter().filter(|way| matches!(way.trust, Trust::OwnAccount | Trust::Unknown) && way.kind != Kind::Intent && way.actions.contains(put));
     let verdicts = keeping.map(|way| match &way.certainty {
+        // Somebody who cannot be told may be of the own account.
+        _ if way.trust == Trust::Unknown => Verdict::Unknown,
         Certainty::Unknown(reason) if **reason != *ContextKey::Network.doubt() => Verdict::Unknown,
         _ => Verdict::No,
     });

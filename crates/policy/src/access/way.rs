@@ -157,15 +157,31 @@ impl WayIn {
 pub(crate) fn on_behalf<'l>(literals: impl Iterator<Item = &'l Literal>) -> OnBehalf {
     let mut accounts: Option<Vec<AccountId>> = None;
     let mut organizations: Vec<Arc<str>> = Vec::new();
-    let mut some_resource = false;
+    let (mut some_resource, mut excludes_some, mut present) = (false, false, false);
     for literal in literals {
+        present |= literal.guards().is_some_and(|key| key.to_ascii_lowercase().starts_with("aws:source"));
+        // Any account but some: nobody can tell which.
+        if let Literal::Condition { term, negated } = literal
+            && term.operator().negated != *negated
+            && matches!(term.key, ContextKey::SourceAccount | ContextKey::SourceOrgId)
+        {
+            excludes_some = true;
+        }
         let Some(term) = literal.demanded(false) else { continue };
         let (test, values) = (term.operator().test, &term.condition.values);
         if !matches!(test, Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike | Test::Arn) || values.is_empty() {
             continue;
         }
         let named: Option<Vec<AccountId>> = match term.key {
-            ContextKey::SourceAccount => values.iter().map(|value| value.parse().ok()).collect(),
+            ContextKey::SourceAccount => {
+                // A text that is no number at all equals no account.
+                let is_nobody = |value: &&String| {
+                    test == Test::StringEquals && !value.contains("${") && value.bytes().any(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'+' | b'e' | b'E'))
+                };
+                let named: Option<Vec<AccountId>> = values.iter().filter(|value| !is_nobody(value)).map(|value| value.parse().ok()).collect();
+                some_resource |= named.is_none();
+                named
+            }
             ContextKey::SourceArn => {
                 some_resource |= !values.iter().any(|value| ArnPattern::read(value, test).matches_all);
                 values.iter().map(|value| ArnPattern::read(value, test).account).collect()
@@ -174,6 +190,8 @@ pub(crate) fn on_behalf<'l>(literals: impl Iterator<Item = &'l Literal>) -> OnBe
                 let ids: Vec<&str> = values.iter().filter_map(|value| value.split('/').next()).collect();
                 if ids.iter().all(|id| id.starts_with("o-") && !crate::wildcard::has_wildcard(id)) {
                     organizations.extend(ids.into_iter().map(Arc::from));
+                } else {
+                    some_resource = true;
                 }
                 None
             }
@@ -189,7 +207,7 @@ pub(crate) fn on_behalf<'l>(literals: impl Iterator<Item = &'l Literal>) -> OnBe
     match accounts {
         Some(accounts) => OnBehalf::Accounts(accounts),
         None if !organizations.is_empty() => OnBehalf::Organizations(organizations),
-        None if some_resource => OnBehalf::SomeResource,
+        None if some_resource || (excludes_some && present) => OnBehalf::SomeResource,
         None => OnBehalf::Anyone,
     }
 }

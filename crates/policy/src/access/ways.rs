@@ -48,7 +48,7 @@ impl<'a> KeyPolicies<'a> {
 pub struct KeyAccess {
     /// Every way in, in the order of policies, statements, principals and grants.
     ///
-    /// Whatever request the policies and grants allow comes in by one of them; a way that is [`Certainty::Certain`] has a request that comes in.
+    /// Whatever request the policies and grants allow comes in by one of them, save that the key's own account may retire the grants that it made; a way that is [`Certainty::Certain`] has a request that comes in.
     pub ways: Vec<WayIn>,
     /// Every principal of every statement of the policy `default`.
     pub statements: Vec<StatementPrincipal>,
@@ -70,6 +70,7 @@ pub fn key_access(policies: KeyPolicies<'_>, grants: &[Grant], around: &Surround
             statement_access(name, document, statement, &denies, (around, &work), rows, &mut access.ways);
         }
     }
+    let work = Work::for_grants();
     for grant in grants {
         for (opening, resource) in grant::openings(grant, around) {
             open(opening, &denies, &Cause::Grant(Arc::from(grant.id.as_str())), resource.as_deref(), (around, &work), &mut access.ways);
@@ -136,11 +137,14 @@ fn denies<'a>(policies: KeyPolicies<'a>, around: &Surroundings<'_>) -> Vec<Deny<
     for (_, document) in policies.iter() {
         for statement in &document.statements {
             if statement.effect == Effect::Deny && statement.has_effect() {
-                denies.push(Deny {
-                    principals: &statement.principals,
-                    actions: ActionSet::denied_by(&statement.actions),
-                    terms: terms(statement.conditions.entries.iter(), document.has_variables(), around),
-                });
+                let mut terms = terms(statement.conditions.entries.iter(), document.has_variables(), around);
+                if !statement.resources.include(around.key) {
+                    // What a Deny of another resource does in a key policy is not documented.
+                    let resource =
+                        Condition { operator: Operator::read("(Resource)"), key: "Resource".to_owned(), values: vec!["another than this key".to_owned()] };
+                    terms.push(Arc::new(Term::prepared(resource)));
+                }
+                denies.push(Deny { principals: &statement.principals, actions: ActionSet::denied_by(&statement.actions), terms });
             }
         }
     }
@@ -341,7 +345,8 @@ impl Settling<'_> {
         }
     }
 
-    /// A service comes in only for somebody, where conditions say for whom: for nobody it does not.
+    /// A service comes in only for somebody, where conditions say for whom: for nobody it does not. Account and ARN of the source are those of one resource: IAM User
+    /// Guide, "AWS global condition context keys".
     fn add_service(&mut self, who: Who, actions: ActionSet, clauses: Vec<Clause>) {
         let units = clauses.iter().filter_map(|clause| match clause.0.as_slice() {
             [literal] => Some(literal),

@@ -87,8 +87,7 @@ impl Who {
 
     /// Whether nobody can tell whose principals these are: an S3 canonical user id, a public identity provider, an ARN of another form.
     pub(crate) fn cannot_be_told(&self) -> bool {
-        matches!(self, Self::Named(principal)
-            if matches!(principal.form, PrincipalForm::CanonicalUser | PrincipalForm::PublicIdentityProvider | PrincipalForm::IdentityProvider(_) | PrincipalForm::Other(_) | PrincipalForm::Anyone))
+        matches!(self, Self::Named(principal) if principal.cannot_be_told())
     }
 
     /// Whether these may be principals of every account: those of a public identity provider, or of a pattern that is no principal.

@@ -13,6 +13,11 @@ impl Work {
         Self(Cell::new(1_000_000))
     }
 
+    /// For all grants of a key, of which it may have 50,000.
+    pub(crate) const fn for_grants() -> Self {
+        Self(Cell::new(20_000_000))
+    }
+
     /// Takes so many, and whether they were left.
     pub(crate) fn spend(&self, literals: usize) -> bool {
         let left = self.0.get().saturating_sub(literals as u64);
@@ -22,4 +27,4 @@ impl Work {
 }
 
 /// Why ways in are uncertain once all work is spent.
-pub(crate) const TOO_MUCH: &str = "the policy is too large to be weighed in full";
+pub(crate) const TOO_MUCH: &str = "the policy, or the grants, are too large to be weighed in full";
