@@ -42,12 +42,7 @@ pub(crate) fn holds<'a>(condition: &Condition, values: Option<&[Cow<'_, str>]>, 
         };
     }
     let Some(values) = values else {
-        return Some(match operator.set {
-            _ if operator.if_exists => true,
-            Some(SetQualifier::ForAllValues) => true,
-            Some(SetQualifier::ForAnyValue) => false,
-            None => operator.negated,
-        });
+        return Some(operator.holds_without_key());
     };
     if condition.values.is_empty() {
         return None;

@@ -118,7 +118,7 @@ fn concerns(statement: &Statement, principal: &Principal, ways: &[WayIn], around
     if ways.is_empty() {
         return Vec::new();
     }
-    let everyone = principal.form == PrincipalForm::Anyone && principal.principal_type == PrincipalType::Aws;
+    let everyone = principal.is_everyone();
     let holds = |concern: &Concern| match concern {
         Concern::PrincipalIsAccount => {
             let account = matches!(principal.form, PrincipalForm::Account(_));

@@ -152,6 +152,20 @@ impl Operator {
     }
 }
 
+impl Operator {
+    /// Whether a condition of this operator holds for a request without the context key; of `Null` this says nothing.
+    ///
+    /// Source: IAM User Guide, "IAM JSON policy elements: Condition operators" and "Multivalued context keys".
+    pub(crate) const fn holds_without_key(&self) -> bool {
+        match self.set {
+            _ if self.if_exists => true,
+            Some(SetQualifier::ForAllValues) => true,
+            Some(SetQualifier::ForAnyValue) => false,
+            None => self.negated,
+        }
+    }
+}
+
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)

@@ -132,11 +132,16 @@ impl Principal {
         }
     }
 
+    /// Whether it is `*`: everyone.
+    pub(crate) fn is_everyone(&self) -> bool {
+        self.form == PrincipalForm::Anyone && self.principal_type == PrincipalType::Aws
+    }
+
     /// Whether nobody can tell whom it stands for: an S3 canonical user id, an identity provider, a text or an ARN of another form.
     pub(crate) fn cannot_be_told(&self) -> bool {
         match self.form {
             PrincipalForm::CanonicalUser | PrincipalForm::PublicIdentityProvider | PrincipalForm::IdentityProvider(_) | PrincipalForm::Other(_) => true,
-            PrincipalForm::Anyone => self.principal_type != PrincipalType::Aws,
+            PrincipalForm::Anyone => !self.is_everyone(),
             _ => false,
         }
     }

@@ -144,23 +144,11 @@ impl Attempt<'_> {
         let caller = &self.candidate.caller;
         match literal {
             Literal::NotAmong { principals, of_not_principal } => {
-                let mut told = Ok(true);
-                for principal in principals.iter() {
-                    match member::is(principal, caller, self.around) {
-                        Some(true) if *of_not_principal && matches!(principal.form, PrincipalForm::Account(_)) => told = Err(WHO_IS_MEANT),
-                        Some(true) => return Some(Ok(false)),
-                        Some(false) => {}
-                        None => told = Err(WHO_IS_MEANT),
-                    }
-                }
-                Some(told)
+                Some(member::is_none_of(principals, *of_not_principal, caller, self.around).ok_or(WHO_IS_MEANT))
             }
             Literal::Spared(principals) => Some(member::spares_caller(principals, caller, self.around).ok_or(WHO_IS_MEANT)),
             Literal::Condition { term, negated } => {
-                let at = |values: Option<&[String]>| {
-                    let values: Option<Vec<Cow<'_, str>>> = values.map(|values| values.iter().map(|value| Cow::Borrowed(value.as_str())).collect());
-                    term.holds(values.as_deref(), &|name| self.resolve(name)).map(|holds| holds != *negated)
-                };
+                let at = |values: Option<&[String]>| term.holds(borrowed(values).as_deref(), &|name| self.resolve(name)).map(|holds| holds != *negated);
                 if !term.actions.contains(self.actions) {
                     return Some(at(None).ok_or(term.key.doubt()));
                 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::{
     ActionSet, Surroundings,
     access::{
-        CallerAccount, Literal, Request, Who,
+        CallerAccount, Request, Who,
         attempt::Attempt,
         candidate::{Candidate, Membership, UNKNOWN_ORGANIZATION, candidates, of_account, strangers},
         fence::Clause,
@@ -49,12 +49,10 @@ pub(crate) fn strangers_may_pass(actions: ActionSet, clauses: &[Clause], around:
 
 /// Whether a condition demands the unique id of one principal.
 fn names_one_principal(clauses: &[Clause]) -> bool {
-    clauses.iter().any(|clause| match clause.0.as_slice() {
-        [literal @ Literal::Condition { term, .. }] if term.key == ContextKey::UserId => {
-            literal.demanded(false).is_some_and(|term| !term.condition.values.iter().any(|value| is_any_id(value)))
-        }
-        _ => false,
-    })
+    clauses
+        .iter()
+        .filter_map(|clause| clause.unit()?.demanded(false))
+        .any(|term| term.key == ContextKey::UserId && !term.condition.values.iter().any(|value| is_any_id(value)))
 }
 
 /// Whether a value of `aws:userid` leaves the unique id open, so that whoever assumes a role chooses what follows.

@@ -13,6 +13,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clause(pub Vec<Literal>);
 
+impl Clause {
+    /// The only literal, where there is only one.
+    pub(crate) fn unit(&self) -> Option<&Literal> {
+        match self.0.as_slice() {
+            [literal] => Some(literal),
+            _ => None,
+        }
+    }
+}
+
 /// What must hold of a request for it to come in: all of these clauses. Empty where nothing more is demanded.
 ///
 /// A condition of an Allow is a clause of one literal; a Deny is one clause, at least one of whose conditions must not hold.
@@ -35,10 +45,7 @@ impl Fence {
 
     /// The conditions that each must hold by themselves.
     pub fn units(&self) -> impl Iterator<Item = &Literal> {
-        self.0.iter().filter_map(|clause| match clause.0.as_slice() {
-            [literal] => Some(literal),
-            _ => None,
-        })
+        self.0.iter().filter_map(Clause::unit)
     }
 
     /// Whether a condition of that context key stands anywhere in it.
@@ -97,11 +104,12 @@ fn write_condition(f: &mut fmt::Formatter<'_>, term: &Term, negated: bool) -> fm
         return write!(f, "{}{} {key} {}", if negated { "not " } else { "" }, operator.text, join(values));
     }
     let positive = operator.negated == negated;
-    let (set, holds_without) = match (operator.set, operator.if_exists) {
-        (Some(SetQualifier::ForAllValues), if_exists) => (if negated { "some value of " } else { "every value of " }, if_exists || !negated),
-        (Some(SetQualifier::ForAnyValue), if_exists) => (if negated { "every value of " } else { "some value of " }, if_exists != negated),
-        (None, if_exists) => ("", (if_exists || operator.negated) != negated),
+    let set = match (operator.set, negated) {
+        (Some(SetQualifier::ForAllValues), false) | (Some(SetQualifier::ForAnyValue), true) => "every value of ",
+        (Some(SetQualifier::ForAllValues), true) | (Some(SetQualifier::ForAnyValue), false) => "some value of ",
+        (None, _) => "",
     };
+    let holds_without = operator.holds_without_key() != negated;
     let verb = match (operator.test, positive) {
         (Test::StringLike | Test::Arn, true) => "is like",
         (Test::StringLike | Test::Arn, false) => "is not like",

@@ -88,18 +88,7 @@ impl Literal {
                     .map(|values| values.into_iter().map(|value| if by_name { own_organization(value, request, around) } else { value }).collect::<Vec<_>>());
                 term.holds(values.as_deref(), &resolve).map(|holds| holds != *negated)
             }
-            Self::NotAmong { principals, of_not_principal } => {
-                let mut told = Some(true);
-                for principal in principals.iter() {
-                    match member::is(principal, &request.caller, around) {
-                        Some(true) if *of_not_principal && matches!(principal.form, PrincipalForm::Account(_)) => told = None,
-                        Some(true) => return Some(false),
-                        Some(false) => {}
-                        None => told = None,
-                    }
-                }
-                told
-            }
+            Self::NotAmong { principals, of_not_principal } => member::is_none_of(principals, *of_not_principal, &request.caller, around),
             Self::Spared(principals) => member::spares_caller(principals, &request.caller, around),
         }
     }

@@ -5,7 +5,7 @@
 use kms_insights_model::Arn;
 
 use crate::{
-    Principal, PrincipalForm, PrincipalType, Surroundings,
+    Principal, PrincipalForm, Surroundings,
     access::{Caller, CallerAccount, Who},
 };
 
@@ -33,7 +33,7 @@ impl Holds {
 /// Whether a listed principal stands for the callers of the class.
 pub(crate) fn stands_for(listed: &Principal, who: &Who, around: &Surroundings<'_>) -> Holds {
     use PrincipalForm as Form;
-    if listed.form == Form::Anyone && listed.principal_type == PrincipalType::Aws {
+    if listed.is_everyone() {
         return Holds::Always;
     }
     if listed.form == Form::Deleted || matches!(who, Who::Named(principal) if principal.form == Form::Deleted) {
@@ -90,7 +90,7 @@ pub(crate) fn is(listed: &Principal, caller: &Caller, around: &Surroundings<'_>)
     use PrincipalForm as Form;
     if let Caller::Service { name } = caller {
         return Some(match listed.form {
-            Form::Anyone => listed.principal_type == PrincipalType::Aws,
+            Form::Anyone => listed.is_everyone(),
             Form::Service if &*listed.text != "*" && *listed.text != **name && without_region(&listed.text) == without_region(name) => return None,
             Form::Service => &*listed.text == "*" || *listed.text == **name,
             _ => false,
@@ -98,7 +98,7 @@ pub(crate) fn is(listed: &Principal, caller: &Caller, around: &Surroundings<'_>)
     }
     let of_account = || listed.account().is_some_and(|id| caller.account() == Some(CallerAccount { id, other_partition: listed.other_partition(around.key) }));
     Some(match listed.form {
-        Form::Anyone if listed.principal_type == PrincipalType::Aws => true,
+        Form::Anyone if listed.is_everyone() => true,
         Form::Account(_) => of_account(),
         // A federated session does not say whose it is.
         Form::User(_) if matches!(caller, Caller::FederatedUser { .. }) && of_account() => return None,
@@ -112,12 +112,26 @@ pub(crate) fn is(listed: &Principal, caller: &Caller, around: &Surroundings<'_>)
     })
 }
 
+/// Whether the caller is none of these; `None` where that cannot be told. Whom an account that the `NotPrincipal` of an Allow lists excludes is not documented.
+pub(crate) fn is_none_of(listed: &[Principal], of_not_principal: bool, caller: &Caller, around: &Surroundings<'_>) -> Option<bool> {
+    let mut told = Some(true);
+    for principal in listed {
+        match is(principal, caller, around) {
+            Some(true) if of_not_principal && matches!(principal.form, PrincipalForm::Account(_)) => told = None,
+            Some(true) => return Some(false),
+            Some(false) => {}
+            None => told = None,
+        }
+    }
+    told
+}
+
 /// Whether `NotPrincipal` of a Deny spares the callers of the class.
 ///
 /// A principal is spared where it is listed together with its account; of a role the session has to be listed too, so that a role cannot be said to be. Source: IAM
 /// User Guide, "AWS JSON policy elements: `NotPrincipal`".
 pub(crate) fn spares(listed: &[Principal], who: &Who, around: &Surroundings<'_>) -> Holds {
-    if listed.iter().any(|principal| principal.form == PrincipalForm::Anyone && principal.principal_type == PrincipalType::Aws) {
+    if listed.iter().any(Principal::is_everyone) {
         return Holds::Always;
     }
     let undecided = listed.iter().any(Principal::cannot_be_told);
@@ -150,7 +164,7 @@ pub(crate) fn spares(listed: &[Principal], who: &Who, around: &Surroundings<'_>)
 /// Whether `NotPrincipal` of a Deny spares this caller; `None` where it cannot be told.
 pub(crate) fn spares_caller(listed: &[Principal], caller: &Caller, around: &Surroundings<'_>) -> Option<bool> {
     let lists = |test: &dyn Fn(&Principal) -> bool| listed.iter().any(test);
-    if lists(&|principal| principal.form == PrincipalForm::Anyone && principal.principal_type == PrincipalType::Aws) {
+    if lists(&Principal::is_everyone) {
         return Some(true);
     }
     if lists(&|principal| is(principal, caller, around).is_none()) {

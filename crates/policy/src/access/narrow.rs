@@ -23,10 +23,10 @@ pub(crate) fn narrowed(who: &Who, clauses: &[Clause], around: &Surroundings<'_>)
     if !is_wide(who) {
         return None;
     }
-    let guarded: Vec<&str> = clauses.iter().filter_map(|clause| unit(clause)?.guards()).collect();
+    let guarded: Vec<&str> = clauses.iter().filter_map(|clause| clause.unit()?.guards()).collect();
     let mut best: Option<Narrowed> = None;
     for (at, clause) in clauses.iter().enumerate() {
-        let Some(literal) = unit(clause) else { continue };
+        let Some(literal) = clause.unit() else { continue };
         if let Literal::Spared(listed) = literal {
             best = best.or_else(|| spared(who, listed, around).map(|classes| Narrowed { classes, spent: None }));
             continue;
@@ -55,7 +55,7 @@ pub(crate) fn worth_splitting(who: &Who, clauses: &[Clause], around: &Surroundin
     if !is_wide(who) {
         return None;
     }
-    let guarded: Vec<&str> = clauses.iter().filter_map(|clause| unit(clause)?.guards()).collect();
+    let guarded: Vec<&str> = clauses.iter().filter_map(|clause| clause.unit()?.guards()).collect();
     let narrows = |literal: &Literal| demanded(literal, &guarded).is_some_and(|term| classes(who, term, around).is_some());
     clauses.iter().position(|clause| clause.0.len() > 1 && clause.0.iter().any(narrows))
 }
@@ -81,13 +81,6 @@ fn spared(who: &Who, listed: &[Principal], around: &Surroundings<'_>) -> Option<
 fn demanded<'l>(literal: &'l Literal, guarded: &[&str]) -> Option<&'l Term> {
     let Literal::Condition { term, .. } = literal else { return None };
     literal.demanded(guarded.iter().any(|key| key.eq_ignore_ascii_case(&term.condition.key)))
-}
-
-fn unit(clause: &Clause) -> Option<&Literal> {
-    match clause.0.as_slice() {
-        [literal] => Some(literal),
-        _ => None,
-    }
 }
 
 fn is_wide(who: &Who) -> bool {

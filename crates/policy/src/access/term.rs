@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use kms_insights_model::Timestamp;
 
 use crate::{
-    ActionSet, Condition, Operator, PrincipalForm, SetQualifier, Surroundings, Test,
+    ActionSet, Condition, Operator, PrincipalForm, Surroundings, Test,
     access::{
         Who,
         arn_pattern::ArnPattern,
@@ -86,13 +86,7 @@ impl Term {
     /// Whether the condition, or where `negated` its opposite, holds only for requests whose key has a value that it names.
     pub(crate) const fn demands_a_value(&self, negated: bool) -> bool {
         let operator = &self.condition.operator;
-        let holds_without = match operator.set {
-            _ if operator.if_exists => true,
-            Some(SetQualifier::ForAllValues) => true,
-            Some(SetQualifier::ForAnyValue) => false,
-            None => operator.negated,
-        } != negated;
-        operator.negated == negated && !holds_without
+        operator.negated == negated && operator.holds_without_key() == negated
     }
 
     /// Whether a value has a policy variable that was not replaced.

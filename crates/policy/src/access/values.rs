@@ -148,12 +148,7 @@ impl Attempt<'_> {
             values.push((Some(all), true));
         }
         if name == "kms:encryptioncontextkeys" {
-            let present: Vec<String> = decisions
-                .iter()
-                .filter(|(_, values)| values.is_some())
-                .filter_map(|(name, _)| name.strip_prefix(ENCRYPTION_CONTEXT))
-                .map(str::to_owned)
-                .collect();
+            let present = encryption_context_keys(decisions);
             for (values, _) in &mut values {
                 let values = values.get_or_insert_default();
                 values.extend(present.iter().filter(|key| !values.iter().any(|value| value.eq_ignore_ascii_case(key))).cloned().collect::<Vec<_>>());
@@ -191,13 +186,18 @@ pub(crate) fn borrowed(values: Option<&[String]>) -> Option<Vec<Cow<'_, str>>> {
     values.map(|values| values.iter().map(|value| Cow::Borrowed(value.as_str())).collect())
 }
 
+/// The keys of the encryption context for which a value was decided.
+fn encryption_context_keys(decisions: &Decisions) -> Vec<String> {
+    let present = decisions.iter().filter(|(_, values)| values.is_some());
+    present.filter_map(|(name, _)| name.strip_prefix(ENCRYPTION_CONTEXT)).map(str::to_owned).collect()
+}
+
 /// Adds what goes with what was decided: a service that is gone through, the list of the encryption context's keys, and their values.
 pub(crate) fn complete(decisions: &mut Decisions, by_key: &BTreeMap<String, Vec<(&Term, bool)>>) {
     if decisions.get("kms:viaservice").is_some_and(Option::is_some) {
         decisions.entry("aws:viaawsservice".to_owned()).or_insert_with(|| Some(vec!["true".to_owned()]));
     }
-    let present: Vec<String> =
-        decisions.iter().filter(|(_, values)| values.is_some()).filter_map(|(name, _)| name.strip_prefix(ENCRYPTION_CONTEXT)).map(str::to_owned).collect();
+    let present = encryption_context_keys(decisions);
     if !present.is_empty() && !by_key.contains_key("kms:encryptioncontextkeys") {
         decisions.insert("kms:encryptioncontextkeys".to_owned(), Some(present));
     }

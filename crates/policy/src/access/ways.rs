@@ -348,11 +348,7 @@ impl Settling<'_> {
     /// A service comes in only for somebody, where conditions say for whom: for nobody it does not. Account and ARN of the source are those of one resource: IAM User
     /// Guide, "AWS global condition context keys".
     fn add_service(&mut self, who: Who, actions: ActionSet, clauses: Vec<Clause>) {
-        let units = clauses.iter().filter_map(|clause| match clause.0.as_slice() {
-            [literal] => Some(literal),
-            _ => None,
-        });
-        if on_behalf(units) != OnBehalf::Accounts(Vec::new()) {
+        if on_behalf(clauses.iter().filter_map(Clause::unit)) != OnBehalf::Accounts(Vec::new()) {
             self.add(who, Kind::Access, actions, clauses);
         }
     }
@@ -400,8 +396,8 @@ impl Settling<'_> {
 fn contradict(clauses: &[Clause]) -> bool {
     let units: Vec<(&Term, bool)> = clauses
         .iter()
-        .filter_map(|clause| match clause.0.as_slice() {
-            [Literal::Condition { term, negated }] if !term.key.is_list() && !term.has_variable() => Some((&**term, *negated)),
+        .filter_map(|clause| match clause.unit()? {
+            Literal::Condition { term, negated } if !term.key.is_list() && !term.has_variable() => Some((&**term, *negated)),
             _ => None,
         })
         .collect();

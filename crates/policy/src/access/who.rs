@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use kms_insights_model::AccountId;
 
-use crate::{Principal, PrincipalForm, PrincipalType, Surroundings};
+use crate::{Principal, PrincipalForm, Surroundings};
 
 /// An account as it stands towards the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ impl Who {
     /// The class of a principal that a statement lists.
     pub(crate) fn listed(principal: &Principal, around: &Surroundings<'_>) -> Self {
         match principal.form {
-            PrincipalForm::Anyone if principal.principal_type == PrincipalType::Aws => Self::Everyone,
+            PrincipalForm::Anyone if principal.is_everyone() => Self::Everyone,
             PrincipalForm::Service if &*principal.text == "*" => Self::EveryService,
             PrincipalForm::Account(id) => Self::Account(CallerAccount { id, other_partition: principal.other_partition(around.key) }),
             _ => Self::Named(principal.clone()),
