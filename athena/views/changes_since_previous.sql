@@ -1,4 +1,4 @@
--- What changed between the previous run of an organization and the one that the views show? Keys and findings that appeared or went, and what changed about keys that both runs could read. A finding on a key that appeared or went goes with it. not_read means that the later run could not look, or was not to, and first_read the same of the earlier run. For a finding, that is so where a fact that its rule rests on was not read.
+-- What changed between the previous run of an organization and the one that the views show? Keys and findings that appeared or went, what changed about keys that both runs could read, and findings of both runs whose severity rose or fell, or whose waiver began, ended or changed. A finding on a key that appeared or went goes with it. not_read means that the later run could not look, or was not to, and first_read the same of the earlier run. For a finding and its severity, that is so where a fact that its rule rests on was not read.
 CREATE OR REPLACE VIEW changes_since_previous AS
 WITH ranked AS (
     SELECT
@@ -14,63 +14,149 @@ WITH ranked AS (
     LEFT JOIN runs c ON c.resumed_from = r.run_id
     WHERE c.run_id IS NULL
 ),
-keys_now AS (
+-- Runs that could not tell which accounts belong to the organization.
+alone AS (
+    SELECT DISTINCT e.snapshot_date, e.run_id
+    FROM collection_errors e
+    JOIN ranked r ON e.snapshot_date = r.snapshot_date AND e.run_id = r.run_id
+    WHERE e.fact = 'organization' AND e.operation IN ('organizations:DescribeOrganization', 'organizations:ListAccounts')
+),
+-- Of multi-Region keys: how many of a set have a policy that could be read.
+legible AS (
+    SELECT
+        k.snapshot_date,
+        k.run_id,
+        k.account_id,
+        k.key_id,
+        count(CASE WHEN k.policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL THEN 1 END) AS policies
+    FROM keys k
+    JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+    WHERE k.key_id LIKE 'mrk-%'
+    GROUP BY k.snapshot_date, k.run_id, k.account_id, k.key_id
+),
+compared_keys AS (
     SELECT
         r.organization,
+        r.age,
         k.key_arn,
         k.account_id,
         k.region,
         k.created_at,
-        k.state,
-        k.rotation_enabled,
-        k.policy,
-        k.policy_status,
-        array_join(k.aliases, ', ') AS aliases,
-        k.metadata_status NOT IN ('denied', 'failed') AS metadata_read,
-        k.grants_status NOT IN ('denied', 'failed') AS grants_read,
-        k.last_usage_status NOT IN ('denied', 'failed') AS usage_read,
-        k.policy_status NOT IN ('denied', 'failed') AND k.ram_policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL AS policies_read,
-        k.aliases_status NOT IN ('denied', 'failed') AS aliases_read,
-        k.tags_status NOT IN ('denied', 'failed') AS tags_read,
-        k.rotation_status NOT IN ('denied', 'failed') AND k.rotations_status NOT IN ('denied', 'failed') AS rotation_read
-    FROM keys k
-    JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
-    WHERE r.age = 1
-),
-keys_before AS (
-    SELECT
-        r.organization,
-        k.key_arn,
-        k.account_id,
-        k.region,
         k.manager,
         k.state,
         k.rotation_enabled,
         k.policy,
         k.policy_status,
         array_join(k.aliases, ', ') AS aliases,
-        k.metadata_status NOT IN ('denied', 'failed') AS metadata_read,
-        k.grants_status NOT IN ('denied', 'failed') AS grants_read,
-        k.last_usage_status NOT IN ('denied', 'failed') AS usage_read,
-        k.policy_status NOT IN ('denied', 'failed') AND k.ram_policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL AS policies_read,
-        k.aliases_status NOT IN ('denied', 'failed') AS aliases_read,
-        k.tags_status NOT IN ('denied', 'failed') AS tags_read,
-        k.rotation_status NOT IN ('denied', 'failed') AND k.rotations_status NOT IN ('denied', 'failed') AS rotation_read
+        o.run_id IS NULL AS organization_read,
+        -- What was not read, as findings name what they rest on.
+        ARRAY[
+            CASE WHEN k.metadata_status IN ('denied', 'failed') THEN 'metadata' END,
+            CASE WHEN k.policy_status IN ('denied', 'failed') OR k.ram_policy_status IN ('denied', 'failed') OR k.policy_error IS NOT NULL THEN 'policies' END,
+            CASE WHEN k.grants_status IN ('denied', 'failed') THEN 'grants' END,
+            CASE WHEN k.last_usage_status IN ('denied', 'failed') THEN 'last_usage' END,
+            CASE WHEN k.aliases_status IN ('denied', 'failed') THEN 'aliases' END,
+            CASE WHEN k.tags_status IN ('denied', 'failed') THEN 'tags' END,
+            CASE WHEN k.rotation_status IN ('denied', 'failed') OR k.rotations_status IN ('denied', 'failed') THEN 'rotation' END,
+            CASE WHEN o.run_id IS NOT NULL THEN 'organization' END,
+            -- A set has its primary and its replicas.
+            CASE WHEN s.run_id IS NOT NULL AND COALESCE(s.policies < 1 + cardinality(k.multi_region_replica_arns), true) THEN 'replica_policies' END
+        ] AS unread
     FROM keys k
     JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
-    WHERE r.age = 2
+    LEFT JOIN alone o ON o.snapshot_date = r.snapshot_date AND o.run_id = r.run_id
+    LEFT JOIN legible s ON s.snapshot_date = k.snapshot_date AND s.run_id = k.run_id AND s.account_id = k.account_id AND s.key_id = k.key_id
+    WHERE r.age <= 2
+),
+keys_now AS (
+    SELECT *
+    FROM compared_keys
+    WHERE age = 1
+),
+keys_before AS (
+    SELECT *
+    FROM compared_keys
+    WHERE age = 2
+),
+compared_findings AS (
+    SELECT
+        r.organization,
+        r.age,
+        f.finding_id,
+        f.key_arn,
+        f.account_id,
+        f.region,
+        f.rule,
+        concat(f.rule, ': ', f.title) AS told,
+        f.severity,
+        CASE f.severity WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 ELSE 1 END AS weight,
+        concat('until ', f.waived_until, ': ', f.waiver_reason) AS waiver,
+        f.rests_on
+    FROM findings f
+    JOIN ranked r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
+    WHERE r.age <= 2
 ),
 findings_now AS (
-    SELECT r.organization, f.finding_id, f.key_arn, f.account_id, f.region, f.rule, f.title, f.rests_on
-    FROM findings f
-    JOIN ranked r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
-    WHERE r.age = 1
+    SELECT *
+    FROM compared_findings
+    WHERE age = 1
 ),
 findings_before AS (
-    SELECT r.organization, f.finding_id, f.key_arn, f.account_id, f.region, f.rule, f.title, f.rests_on
-    FROM findings f
-    JOIN ranked r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
-    WHERE r.age = 2
+    SELECT *
+    FROM compared_findings
+    WHERE age = 2
+),
+key_values AS (
+    SELECT
+        n.key_arn,
+        n.account_id,
+        n.region,
+        s.subject,
+        CASE s.subject
+            WHEN 'state' THEN b.state
+            WHEN 'rotation_enabled' THEN CAST(b.rotation_enabled AS varchar)
+            WHEN 'aliases' THEN b.aliases
+            WHEN 'policy' THEN b.policy
+            WHEN 'policy_status' THEN b.policy_status
+        END AS value_before,
+        CASE s.subject
+            WHEN 'state' THEN n.state
+            WHEN 'rotation_enabled' THEN CAST(n.rotation_enabled AS varchar)
+            WHEN 'aliases' THEN n.aliases
+            WHEN 'policy' THEN n.policy
+            WHEN 'policy_status' THEN n.policy_status
+        END AS value_now
+    FROM keys_now n
+    JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
+    CROSS JOIN (VALUES ('state'), ('rotation_enabled'), ('aliases'), ('policy'), ('policy_status')) AS s (subject)
+),
+finding_values AS (
+    SELECT
+        n.finding_id,
+        n.key_arn,
+        n.account_id,
+        n.region,
+        n.rule,
+        s.subject,
+        CASE
+            WHEN s.subject = 'waiver' AND b.waiver IS NULL THEN 'began'
+            WHEN s.subject = 'waiver' AND n.waiver IS NULL THEN 'ended'
+            WHEN s.subject = 'waiver' THEN 'changed'
+            WHEN COALESCE(arrays_overlap(n.rests_on, kn.unread) OR arrays_overlap(b.rests_on, kn.unread), false) THEN 'not_read'
+            -- How bad it is that somebody comes in may hang on where the organization ends, though that he does is known without it.
+            WHEN kb.organization_read AND NOT kn.organization_read AND arrays_overlap(n.rests_on, ARRAY['policies', 'grants']) THEN 'not_read'
+            WHEN COALESCE(arrays_overlap(n.rests_on, kb.unread) OR arrays_overlap(b.rests_on, kb.unread), false) THEN 'first_read'
+            WHEN kn.organization_read AND NOT kb.organization_read AND arrays_overlap(n.rests_on, ARRAY['policies', 'grants']) THEN 'first_read'
+            WHEN n.weight > b.weight THEN 'rose'
+            ELSE 'fell'
+        END AS change,
+        CASE s.subject WHEN 'severity' THEN b.severity ELSE b.waiver END AS value_before,
+        CASE s.subject WHEN 'severity' THEN n.severity ELSE n.waiver END AS value_now
+    FROM findings_now n
+    JOIN findings_before b ON b.organization = n.organization AND b.finding_id = n.finding_id AND b.key_arn = n.key_arn
+    JOIN keys_now kn ON kn.organization = n.organization AND kn.key_arn = n.key_arn
+    JOIN keys_before kb ON kb.organization = n.organization AND kb.key_arn = n.key_arn
+    CROSS JOIN (VALUES ('severity'), ('waiver')) AS s (subject)
 ),
 unread AS (
     SELECT DISTINCT r.organization, e.account_id, e.region
@@ -121,69 +207,39 @@ lost_keys AS (
     ) w ON w.organization = b.organization AND w.account_id = b.account_id
     WHERE n.key_arn IS NULL
 )
-SELECT k.key_arn, k.account_id, k.region, 'key' AS subject, k.change, CAST(NULL AS varchar) AS value_before, k.state AS value_now
+SELECT
+    k.key_arn,
+    k.account_id,
+    k.region,
+    'key' AS subject,
+    CAST(NULL AS varchar) AS finding_id,
+    CAST(NULL AS varchar) AS rule,
+    k.change,
+    CAST(NULL AS varchar) AS value_before,
+    k.state AS value_now
 FROM new_keys k
 UNION ALL
-SELECT k.key_arn, k.account_id, k.region, 'key' AS subject, k.change, k.state AS value_before, CAST(NULL AS varchar) AS value_now
+SELECT k.key_arn, k.account_id, k.region, 'key', NULL, NULL, k.change, k.state, NULL
 FROM lost_keys k
 UNION ALL
-SELECT n.key_arn, n.account_id, n.region, 'state' AS subject, 'changed' AS change, b.state AS value_before, n.state AS value_now
-FROM keys_now n
-JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
-WHERE n.state <> b.state
+SELECT c.key_arn, c.account_id, c.region, c.subject, NULL, NULL, 'changed', c.value_before, c.value_now
+FROM key_values c
+WHERE c.value_before <> c.value_now
 UNION ALL
 SELECT
     n.key_arn,
     n.account_id,
     n.region,
-    'rotation_enabled' AS subject,
-    'changed' AS change,
-    CAST(b.rotation_enabled AS varchar) AS value_before,
-    CAST(n.rotation_enabled AS varchar) AS value_now
-FROM keys_now n
-JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
-WHERE n.rotation_enabled <> b.rotation_enabled
-UNION ALL
-SELECT n.key_arn, n.account_id, n.region, 'aliases' AS subject, 'changed' AS change, b.aliases AS value_before, n.aliases AS value_now
-FROM keys_now n
-JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
-WHERE n.aliases <> b.aliases
-UNION ALL
-SELECT n.key_arn, n.account_id, n.region, 'policy' AS subject, 'changed' AS change, b.policy AS value_before, n.policy AS value_now
-FROM keys_now n
-JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
-WHERE n.policy <> b.policy
-UNION ALL
-SELECT
-    n.key_arn,
-    n.account_id,
-    n.region,
-    'policy_status' AS subject,
-    'changed' AS change,
-    b.policy_status AS value_before,
-    n.policy_status AS value_now
-FROM keys_now n
-JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
-WHERE n.policy_status <> b.policy_status
-UNION ALL
-SELECT
-    n.key_arn,
-    n.account_id,
-    n.region,
-    'finding' AS subject,
+    'finding',
+    n.finding_id,
+    n.rule,
     CASE
         WHEN k.change IS NOT NULL THEN k.change
-        WHEN contains(n.rests_on, 'metadata') AND NOT b.metadata_read THEN 'first_read'
-        WHEN contains(n.rests_on, 'policies') AND NOT b.policies_read THEN 'first_read'
-        WHEN contains(n.rests_on, 'grants') AND NOT b.grants_read THEN 'first_read'
-        WHEN contains(n.rests_on, 'last_usage') AND NOT b.usage_read THEN 'first_read'
-        WHEN contains(n.rests_on, 'aliases') AND NOT b.aliases_read THEN 'first_read'
-        WHEN contains(n.rests_on, 'tags') AND NOT b.tags_read THEN 'first_read'
-        WHEN contains(n.rests_on, 'rotation') AND NOT b.rotation_read THEN 'first_read'
+        WHEN COALESCE(arrays_overlap(n.rests_on, b.unread), false) THEN 'first_read'
         ELSE 'appeared'
-    END AS change,
-    CAST(NULL AS varchar) AS value_before,
-    concat(n.rule, ': ', n.title) AS value_now
+    END,
+    NULL,
+    n.told
 FROM findings_now n
 LEFT JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
 LEFT JOIN new_keys k ON k.organization = n.organization AND k.key_arn = n.key_arn
@@ -194,22 +250,22 @@ SELECT
     b.key_arn,
     b.account_id,
     b.region,
-    'finding' AS subject,
+    'finding',
+    b.finding_id,
+    b.rule,
     CASE
         WHEN k.change IS NOT NULL THEN k.change
-        WHEN contains(b.rests_on, 'metadata') AND NOT n.metadata_read THEN 'not_read'
-        WHEN contains(b.rests_on, 'policies') AND NOT n.policies_read THEN 'not_read'
-        WHEN contains(b.rests_on, 'grants') AND NOT n.grants_read THEN 'not_read'
-        WHEN contains(b.rests_on, 'last_usage') AND NOT n.usage_read THEN 'not_read'
-        WHEN contains(b.rests_on, 'aliases') AND NOT n.aliases_read THEN 'not_read'
-        WHEN contains(b.rests_on, 'tags') AND NOT n.tags_read THEN 'not_read'
-        WHEN contains(b.rests_on, 'rotation') AND NOT n.rotation_read THEN 'not_read'
+        WHEN COALESCE(arrays_overlap(b.rests_on, n.unread), false) THEN 'not_read'
         ELSE 'gone'
-    END AS change,
-    concat(b.rule, ': ', b.title) AS value_before,
-    CAST(NULL AS varchar) AS value_now
+    END,
+    b.told,
+    NULL
 FROM findings_before b
 LEFT JOIN keys_now n ON n.organization = b.organization AND n.key_arn = b.key_arn
 LEFT JOIN lost_keys k ON k.organization = b.organization AND k.key_arn = b.key_arn
 LEFT JOIN findings_now f ON f.organization = b.organization AND f.finding_id = b.finding_id
 WHERE f.finding_id IS NULL
+UNION ALL
+SELECT f.key_arn, f.account_id, f.region, f.subject, f.finding_id, f.rule, f.change, f.value_before, f.value_now
+FROM finding_values f
+WHERE COALESCE(f.value_before, '') <> COALESCE(f.value_now, '')

@@ -1,4 +1,4 @@
--- What is there to know about each key? One row per key with the columns that are asked for most. facts_lacking names what could not be read.
+-- What is there to know about each key? One row per key with the columns that are asked for most. Of its findings, those that somebody puts up with until today or longer are counted apart, as waived_findings. facts_lacking names what could not be read.
 CREATE OR REPLACE VIEW key_overview AS
 SELECT
     k.key_arn,
@@ -31,6 +31,7 @@ SELECT
     k.outside_organization,
     k.public,
     COALESCE(f.findings, 0) AS findings,
+    COALESCE(f.waived, 0) AS waived_findings,
     CASE f.worst
         WHEN 5 THEN 'critical'
         WHEN 4 THEN 'high'
@@ -67,9 +68,22 @@ LEFT JOIN (
         g.snapshot_date,
         g.run_id,
         g.key_arn,
-        count(*) AS findings,
-        max(CASE g.severity WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 ELSE 1 END) AS worst
-    FROM findings g
+        count(CASE WHEN NOT g.waived THEN 1 END) AS findings,
+        count(CASE WHEN g.waived THEN 1 END) AS waived,
+        max(
+            CASE
+                WHEN g.waived THEN NULL
+                WHEN g.severity = 'critical' THEN 5
+                WHEN g.severity = 'high' THEN 4
+                WHEN g.severity = 'medium' THEN 3
+                WHEN g.severity = 'low' THEN 2
+                ELSE 1
+            END
+        ) AS worst
+    FROM (
+        SELECT i.snapshot_date, i.run_id, i.key_arn, i.severity, COALESCE(i.waived_until >= CAST(current_date AS varchar), false) AS waived
+        FROM findings i
+    ) g
     JOIN latest_run l ON g.snapshot_date = l.snapshot_date AND g.run_id = l.run_id
     GROUP BY g.snapshot_date, g.run_id, g.key_arn
 ) f ON f.snapshot_date = k.snapshot_date AND f.run_id = k.run_id AND f.key_arn = k.key_arn

@@ -93,6 +93,18 @@ def variable_without_value_under_negation(comparison: Comparison, case: Case) ->
     return any(not isinstance(context.get(name.lower()), str) for name in names)
 
 
+def role_in_another_case(case: Case) -> bool:
+    """A principal that is the caller's role but for the case of its name."""
+    role = case["request"]["context"].get("aws:principalarn", "")
+    written = [name for statement in statements(case) for name in aws_principals(statement)]
+    return any(name != role and name.lower() == role.lower() for name in written)
+
+
+def aws_principals(statement: dict[str, Any]) -> list[str]:
+    element = statement.get("Principal", statement.get("NotPrincipal"))
+    return listed(element.get("AWS", [])) if isinstance(element, dict) else []
+
+
 def is_epoch(value: str) -> bool:
     return value.isdigit()
 
@@ -139,6 +151,19 @@ RULES = [
         f"{OPERATORS}#Conditions_ARN: policy variables are supported.",
         "splits at the colon inside ${aws:…} before it replaces the variable.",
         any_comparison(lambda comparison, _: comparison.base.startswith("Arn") and has_variables(comparison)),
+    ),
+    Rule(
+        "an ARN of fewer than six parts under a negated operator",
+        f"{OPERATORS}#Conditions_ARN: each of the six parts is checked by itself; of fewer nothing is said. The evaluator lets them match nothing, and its negation everything.",
+        "lets the condition fail, negated or not.",
+        any_comparison(lambda comparison, _: comparison.base.startswith("ArnNot") and re.sub(r"\$\{[^}]*\}", "", comparison.value).count(":") < 5),
+    ),
+    Rule(
+        "a role's name in another case",
+        f"{GUIDE}reference_identifiers.html and reference_iam-quotas.html: names are not distinguished by case, and ARNs are compared as they are written. Which principal an ARN in "
+        "another case is, is not said; the evaluator takes it for another.",
+        "compares the name of a session's role without regard to case.",
+        role_in_another_case,
     ),
     Rule(
         "an account of another partition with the same digits",

@@ -13,9 +13,8 @@ use kms_insights_policy::{
 };
 
 use crate::{
-    Finding, FindingSettings, RULES,
-    changed_policy::cures,
-    subject::{PROPOSALS, ReadPolicy, Subject, prefix},
+    Finding, FindingSettings, RULES, proposals,
+    subject::{ReadPolicy, Subject, prefix},
 };
 
 /// The policy of another key of the same multi-Region set.
@@ -95,18 +94,14 @@ pub fn analyze(context: &KeyContext<'_>) -> KeyAnalysis {
     let all_read = policies.iter().all(|policy| policy.error.is_none())
         && [facts.policy.failure(), facts.ram_policy.failure(), facts.grants.failure()].iter().all(Option::is_none);
     let exposure = Exposure::of(&access.ways, all_read, &around);
-    let subject = Subject { context, around, policies, access, proposals: Cell::new(PROPOSALS) };
+    let left = Cell::new(proposals::bound(&access.ways));
+    let subject = Subject { context, around, policies, access, proposals: left };
 
     let mut findings = Vec::new();
     for rule in RULES {
         (rule.check)(&subject, &mut findings);
     }
-    for at in 0..findings.len() {
-        let Some(text) = findings[at].changed_policy.take() else { continue };
-        if cures(&subject, &findings, &findings[at], &text) {
-            findings[at].changed_policy = Some(text);
-        }
-    }
+    proposals::try_out(&subject, &mut findings);
     for finding in &mut findings {
         finding.waiver = context.settings.waiver(finding, &facts.arn, context.now.date_naive()).cloned();
     }

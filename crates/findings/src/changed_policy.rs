@@ -1,19 +1,10 @@
 //! A policy with one statement changed: what a person would put in the place of the one that was found.
 //!
-//! Rules propose; [`cures`] tries each proposal out before it is shown: a change that does not help, that brings something as bad, or that locks out the key's own
-//! account is none.
+//! Rules propose; [`proposals`](crate::proposals) tries each proposal out before it is shown.
 
-use kms_insights_policy::{
-    PolicyDocument, Principal, Statement,
-    access::{Verdict, locks_out_own_account},
-    parse,
-};
+use kms_insights_model::MAX_POLICY_BYTES;
+use kms_insights_policy::{Condition, PolicyDocument, Principal, Statement};
 use serde_json::{Map, Value, json};
-
-use crate::{Finding, RULES, subject::Subject};
-
-/// The longest policy that KMS stores.
-const MAX_BYTES: usize = 32 * 1024;
 
 /// The policy's text with other statements, or none, in the place of one. Everything else stays as it is written.
 pub(crate) fn with_statements(document: &PolicyDocument, place: &Statement, others: Vec<Map<String, Value>>) -> Option<String> {
@@ -51,7 +42,8 @@ fn text(document: &PolicyDocument, statements: Vec<Value>) -> Option<String> {
     }
     let policy = Value::Object(policy);
     let pretty = serde_json::to_string_pretty(&policy).ok()?;
-    Some(if pretty.len() > MAX_BYTES { policy.to_string() } else { pretty })
+    let text = if pretty.len() > MAX_POLICY_BYTES { policy.to_string() } else { pretty };
+    (text.len() <= MAX_POLICY_BYTES).then_some(text)
 }
 
 /// Adds a condition to a statement, beside those that it has; nothing where it has one of that operator and key.
@@ -84,30 +76,15 @@ pub(crate) fn remove_principals(statement: &mut Map<String, Value>, gone: &[&Pri
     Some(!by_kind.is_empty())
 }
 
-/// Whether the finding is gone once the policy `default` has this text, with no other as bad in its place, and the key's own account still holds the key.
-pub(crate) fn cures(subject: &Subject<'_>, findings: &[Finding], finding: &Finding, text: &str) -> bool {
-    let Ok(document) = parse(text) else { return false };
-    if document.statements.is_empty() {
-        return false;
+/// Moves a condition of the statement from its operator with `IfExists` to the one that demands the key.
+pub(crate) fn without_if_exists(statement: &mut Map<String, Value>, condition: &Condition) -> Option<()> {
+    let written = &condition.operator.text;
+    let plain = written.get(..written.len().checked_sub("IfExists".len())?)?;
+    let conditions = statement.get_mut("Condition")?.as_object_mut()?;
+    let keys = conditions.get_mut(written)?.as_object_mut()?;
+    let values = keys.shift_remove(&condition.key)?;
+    if keys.is_empty() {
+        conditions.shift_remove(written);
     }
-    let trial = subject.with_default_policy(document);
-    if rank(locks_out_own_account(&trial.access.ways)) > rank(locks_out_own_account(&subject.access.ways)) {
-        return false;
-    }
-    let mut left = Vec::new();
-    for rule in RULES {
-        (rule.check)(&trial, &mut left);
-    }
-    let as_bad = |findings: &[Finding]| findings.iter().filter(|other| other.severity >= finding.severity).count();
-    let of_rule = |findings: &[Finding]| findings.iter().filter(|other| other.rule == finding.rule).count();
-    as_bad(&left) < as_bad(findings) && of_rule(&left) < of_rule(findings)
-}
-
-/// How bad it is that nobody of the own account may be left who holds the key.
-const fn rank(locked_out: Verdict) -> u8 {
-    match locked_out {
-        Verdict::No => 0,
-        Verdict::Unknown => 1,
-        Verdict::Yes => 2,
-    }
+    add_condition(statement, plain, &condition.key, values)
 }

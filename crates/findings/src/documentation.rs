@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::{Confidence, FindingSettings, RULES, RestsOn, Severity, subject::PROPOSALS};
+use crate::{Confidence, FindingSettings, RULES, RestsOn, Severity, proposals};
 
 /// What each setting decides. Their defaults are written by [`FindingSettings`] itself.
 const SETTINGS: [(&str, &str); 7] = [
@@ -16,7 +16,8 @@ const SETTINGS: [(&str, &str); 7] = [
     (
         "trusted_accounts",
         "Accounts outside the organization that its owner trusts, by their ids. What lets in none but them weighs low: \
-         [`outside-organization`](#outside-organization), [`outside-account`](#outside-account).",
+         [`outside-organization`](#outside-organization), [`outside-account`](#outside-account), [`grant-outside-account`](#grant-outside-account). It lowers no \
+         other rule: what a trusted account may do with the key weighs like what any other outsider may.",
     ),
     ("waivers", "What is put up with for a time: [Waivers](#waivers)."),
 ];
@@ -56,7 +57,12 @@ pub fn markdown() -> String {
          policy, another `Sid` or another order of its lists changes nothing, another principal is another finding. The ids of two rules follow more than the\n\
          name of their cause: that of `separation-of-duty` what the principal may do (its kinds of use, and whether it may change the policy, disable or\n\
          delete the key or its material), that of `replica-policies-differ` what the policies differ in. `cause` says where the statement stands\n\
-         now; statements count from 0, as in the `policy_statements` table.\n\n",
+         now; statements count from 0, as in the `policy_statements` table. Two rules share their ids: [`outside-organization`](#outside-organization) and\n\
+         [`outside-account`](#outside-account) speak of the same outsiders, the one where the organization is known, the other where it is not.\n\n\
+         The id is a hash of the key's ARN, the rule and the cause. So the same policy on another key, in another Region or another account, has findings\n\
+         with other ids, and `policy check` gives the ids that the key will have only if `--key-arn` is the ARN that it has.\n\n\
+         Names that others chose are shown without characters that nobody sees: control characters, marks that turn the direction of writing and the\n\
+         like stand as `\u{fffd}` in `title`, `cause` and `remediation`. `evidence` has them as they are.\n\n",
     );
     let severities: Vec<&str> = Severity::ALL.into_iter().map(Severity::as_str).collect();
     let confidences: Vec<&str> = Confidence::ALL.into_iter().map(Confidence::as_str).collect();
@@ -103,7 +109,12 @@ fn changed_policies(page: &mut String) {
          principals or the statement less, a statement in two. Everything else stays as it is written. It is for a person to look at, not to be put unread: what \
          is meant, nobody but the key's owner knows.\n\nA changed policy is shown only if it was tried out: it is a policy, the finding is gone with it, no other \
          as bad takes its place, and the key's own account still holds the key. So a finding may have none: because only a person can say what is meant, because \
-         AWS RAM writes that policy, or because {PROPOSALS} others were made for the key.\n"
+         AWS RAM writes that policy, because {shown} others are shown for the key, or because {made} were tried, fewer where there is much \
+         to weigh.\n\n\
+         `remediation` then says who can do less with the changed policy than before, and who more: the ways in of both policies, compared. Grants count: who \
+         loses a statement and keeps a grant loses nothing. At most three are named, and the others counted.\n",
+        shown = proposals::SHOWN,
+        made = proposals::MADE
     );
 }
 
@@ -126,7 +137,9 @@ fn waivers(page: &mut String) {
          ARN, an `account`, or several of these: all that it names must fit, and it covers nothing else. One that names none of them would cover everything \
          and is an error, and so is one that names a rule that there is not or gives no `reason`.\n\n`until` is the last day, in UTC, on which it holds, as \
          of the day of the run. Where several cover a finding, the one that holds longest counts. A finding that is waived stays in the list with its waiver: \
-         it is put up with, not gone. The id of a finding about a statement changes with what the statement says, that of \
+         it is put up with, not gone. `account` is the key's, not an outsider's: no waiver is for whatever a trusted account may do, \
+         and `trusted_accounts` lowers no other rule than those that it names; a waiver by rule and key does. A waiver of `outside-organization` covers \
+         `outside-account`, too, which speaks of the same outsiders where nothing is known of the organization. The id of a finding about a statement changes with what the statement says, that of \
          `separation-of-duty` with what the principal may do and that of `replica-policies-differ` with the difference, so a waiver by id ends when somebody \
          widens what it was given for; one by rule and key does not.\n",
     );

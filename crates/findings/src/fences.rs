@@ -41,9 +41,3 @@ pub(crate) fn has_wildcard(text: &str) -> bool {
 pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
-
-/// Whether a value is nothing but wildcards, part by part where it is an ARN.
-pub(crate) fn is_any(value: &str) -> bool {
-    let parts = value.strip_prefix("arn:").unwrap_or(value);
-    !value.is_empty() && parts.bytes().all(|byte| matches!(byte, b'*' | b':' | b'/'))
-}

@@ -1,7 +1,8 @@
 //! What a rule says.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use kms_insights_policy::access::PolicyName;
 use serde::{Deserialize, Serialize};
 
 use crate::Waiver;
@@ -76,8 +77,70 @@ impl fmt::Display for Confidence {
     }
 }
 
+/// The names that lead to an element, from the outermost: `Condition`, `StringLike`, `aws:PrincipalArn`.
+pub type ElementPath = Vec<String>;
+
+/// What of a key a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The key as a whole, or a fact of it that is neither policy nor grant.
+    Key,
+    /// A policy as a whole.
+    Policy {
+        /// The policy.
+        policy: PolicyName,
+        /// The elements beside its statements that are meant; none where it is all of it.
+        elements: Vec<ElementPath>,
+    },
+    /// A statement.
+    Statement {
+        /// The policy in which it stands.
+        policy: PolicyName,
+        /// Its place there, from 0.
+        index: usize,
+        /// The elements of the statement that are meant; none where it is all of it.
+        elements: Vec<ElementPath>,
+    },
+    /// A grant, by its id.
+    Grant(String),
+}
+
+impl Place {
+    /// The policy, where it is one, or a statement of one.
+    pub const fn policy(&self) -> Option<PolicyName> {
+        match self {
+            Self::Policy { policy, .. } | Self::Statement { policy, .. } => Some(*policy),
+            Self::Key | Self::Grant(_) => None,
+        }
+    }
+
+    /// The statement, from 0.
+    pub const fn statement(&self) -> Option<usize> {
+        match self {
+            Self::Statement { index, .. } => Some(*index),
+            Self::Key | Self::Policy { .. } | Self::Grant(_) => None,
+        }
+    }
+
+    /// The grant's id.
+    pub fn grant(&self) -> Option<&str> {
+        match self {
+            Self::Grant(id) => Some(id),
+            Self::Key | Self::Policy { .. } | Self::Statement { .. } => None,
+        }
+    }
+
+    /// The elements that are meant.
+    pub fn elements(&self) -> &[ElementPath] {
+        match self {
+            Self::Policy { elements, .. } | Self::Statement { elements, .. } => elements,
+            Self::Key | Self::Grant(_) => &[],
+        }
+    }
+}
+
 /// One thing to look at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The same in every run, as long as key, rule and cause are: sixteen hexadecimal digits. A statement is the same cause as long as its effect, principals, actions
     /// and conditions are, wherever it stands.
@@ -92,9 +155,13 @@ pub struct Finding {
     pub title: String,
     /// What causes it, such as `statement 2 (AllowVendor)` or `grant 0c23…`. Statements count from 0, as in the `policy_statements` table.
     pub cause: String,
+    /// The same as data.
+    pub place: Place,
+    /// The principals of that place that it is about, as they are written there; none where it is about all of them, or about none.
+    pub principals: Vec<Arc<str>>,
     /// The cause itself as JSON: the statement as written, or the grant or fact as observed; the names of several.
     pub evidence: String,
-    /// What to do about it.
+    /// What to do about it, and who loses access by the changed policy.
     pub remediation: String,
     /// The whole policy with the change that would do it, where a change of the policy does: JSON text for a person to look at before it is used.
     pub changed_policy: Option<String>,

@@ -6,6 +6,9 @@
 //! - of a statement, what it says ([`statement_cause`]): whoever changes a principal, an action, a condition or the effect makes another finding. A new `Sid`, another
 //!   place in the policy and another order or spelling of the same lists change nothing;
 //! - of any other fact, its name: there is one for each key.
+//!
+//! The rule is part of the id, too, save where two rules speak of one matter, each as far as is known: whether outsiders are also outside the organization may be known
+//! in one run and not in the next, and they stay the same finding.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 

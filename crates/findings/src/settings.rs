@@ -101,13 +101,22 @@ impl FindingSettings {
 
     /// The waiver that covers the finding on the key on that day: the one that holds longest.
     pub(crate) fn waiver(&self, finding: &Finding, key: &KeyArn, today: NaiveDate) -> Option<&Waiver> {
-        let covers = |waiver: &&Waiver| {
-            waiver.until >= today
-                && waiver.finding.as_ref().is_none_or(|id| *id == finding.id)
-                && waiver.rule.as_ref().is_none_or(|rule| rule == finding.rule)
-                && waiver.key.as_ref().is_none_or(|wanted| wanted == key)
-                && waiver.account.is_none_or(|account| account == key.account())
-        };
-        self.waivers.iter().filter(covers).max_by_key(|waiver| waiver.until)
+        self.waivers.iter().filter(|waiver| waiver.until >= today && waiver.covers(finding, key)).max_by_key(|waiver| waiver.until)
     }
+}
+
+impl Waiver {
+    /// Whether all that it names fits the finding on the key; its term is not asked.
+    pub fn covers(&self, finding: &Finding, key: &KeyArn) -> bool {
+        self.finding.as_ref().is_none_or(|id| *id == finding.id)
+            && self.rule.as_ref().is_none_or(|rule| includes(rule, finding.rule))
+            && self.key.as_ref().is_none_or(|wanted| wanted == key)
+            && self.account.is_none_or(|account| account == key.account())
+    }
+}
+
+/// Whether a waiver of the one rule covers findings of the other. Whoever puts up with outsiders beyond the organization puts up with those who are nearer; and where
+/// nothing is known of the organization, these are the same.
+fn includes(waived: &str, rule: &str) -> bool {
+    waived == rule || (waived == "outside-organization" && rule == "outside-account")
 }

@@ -4,15 +4,12 @@ use std::cell::{Cell, OnceCell};
 
 use kms_insights_model::{Grant, KeyManager, KeyMetadata, KeyState, MultiRegionKeyType};
 use kms_insights_policy::{
-    ActionSet, Capability, PolicyDocument, PolicyError, Principal, PrincipalForm, Principals, Statement, Surroundings,
-    access::{Cause, Certainty, KeyAccess, KeyPolicies, PolicyName, WayIn, Who, key_access},
+    ActionSet, Capability, Effect, PolicyDocument, PolicyError, Surroundings,
+    access::{Cause, KeyAccess, KeyPolicies, PolicyName, WayIn, grantee, key_access},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::{
-    Confidence, Finding, KeyContext, RuleInfo, Severity, changed_policy,
-    id::{stable_id, statement_causes},
-};
+use crate::{Confidence, Finding, KeyContext, Place, RuleInfo, Severity, changed_policy, culprit::Culprit, id::stable_id, printable, proposals};
 
 /// A policy of the key as far as it could be read.
 pub(crate) struct ReadPolicy {
@@ -30,25 +27,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) policies: [ReadPolicy; 2],
     pub(crate) access: KeyAccess,
     /// How many changed policies may still be made: none for a policy that is only being tried out.
-    pub(crate) proposals: Cell<u8>,
-}
-
-/// A statement, and of the ways in that it opens those that a rule is about.
-pub(crate) struct Culprit<'s> {
-    pub(crate) policy: &'s ReadPolicy,
-    pub(crate) document: &'s PolicyDocument,
-    pub(crate) statement: &'s Statement,
-    pub(crate) ways: Vec<&'s WayIn>,
-    proposals: &'s Cell<u8>,
-}
-
-/// How many changed policies are made for one key: each may be as long as the policy, and a policy may hold hundreds of statements.
-pub(crate) const PROPOSALS: u8 = 20;
-
-/// Takes one of the proposals that may still be made.
-fn take(proposals: &Cell<u8>) -> Option<()> {
-    proposals.set(proposals.get().checked_sub(1)?);
-    Some(())
+    pub(crate) proposals: Cell<usize>,
 }
 
 /// What precedes the statement in a cause: nothing for the policy that every key has.
@@ -95,7 +74,7 @@ impl<'a> Subject<'a> {
         let policies = self.policies.iter().filter(|_| !self.is_aws_managed());
         let statements = policies.filter_map(|policy| Some((policy, policy.document.as_ref()?)));
         statements.flat_map(move |(policy, document)| {
-            document.statements.iter().map(move |statement| Culprit { policy, document, statement, ways: Vec::new(), proposals: &self.proposals })
+            document.statements.iter().map(move |statement| Culprit::new((policy, document), statement, Vec::new(), &self.proposals))
         })
     }
 
@@ -116,7 +95,7 @@ impl<'a> Subject<'a> {
             if let Some((policy, document)) = found
                 && let Some(statement) = document.statements.get(index)
             {
-                culprits.push(Culprit { policy, document, statement, ways: vec![way], proposals: &self.proposals });
+                culprits.push(Culprit::new((policy, document), statement, vec![way], &self.proposals));
             }
         }
         culprits
@@ -124,7 +103,7 @@ impl<'a> Subject<'a> {
 
     /// The policy `default` with one more statement.
     pub(crate) fn with_another_statement(&self, document: &PolicyDocument, statement: Value) -> Option<String> {
-        take(&self.proposals)?;
+        proposals::take(&self.proposals)?;
         changed_policy::with_another(document, statement)
     }
 
@@ -145,18 +124,23 @@ impl<'a> Subject<'a> {
 
     /// The same key with another policy `default`, to try it out.
     pub(crate) fn with_default_policy(&self, document: PolicyDocument) -> Self {
-        let [_, ram] = &self.policies;
+        let [default, ram] = &self.policies;
         let read = |name, document| ReadPolicy { name, document, error: None, causes: OnceCell::new() };
+        // Of a policy only its Denies touch grants, of which there may be fifty thousand.
+        let same_denies = default.document.as_ref().is_some_and(|before| denies(before).eq(denies(&document)));
         let policies = [read(PolicyName::Default, Some(document)), read(ram.name, ram.document.clone())];
         let documents = KeyPolicies { default: policies[0].document.as_ref(), ram: policies[1].document.as_ref() };
-        let access = key_access(documents, self.grants(), &self.around);
+        let mut access = key_access(documents, if same_denies { &[] } else { self.grants() }, &self.around);
+        if same_denies {
+            access.ways.extend(self.access.ways.iter().filter(|way| matches!(way.cause, Cause::Grant(_))).cloned());
+        }
         Self { context: self.context, around: self.around, policies, access, proposals: Cell::new(0) }
     }
 
     /// A finding of `rule`, whose cause has a name that stays.
     pub(crate) fn finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, cause: String, evidence: String) -> Finding {
         let id = stable_id(&self.context.facts.arn, rule.id, &cause);
-        made(id, rule, weight, title, cause, evidence)
+        made(id, rule, weight, title, (cause, Place::Key), evidence)
     }
 
     /// The same where more than the cause's name makes the id: `content` is what a waiver of the finding was given for.
@@ -169,129 +153,63 @@ impl<'a> Subject<'a> {
         evidence: String,
     ) -> Finding {
         let id = stable_id(&self.context.facts.arn, rule.id, &format!("{cause} {content}"));
-        made(id, rule, weight, title, cause, evidence)
+        made(id, rule, weight, title, (cause, Place::Key), evidence)
     }
 
     /// A finding of `rule` about a grant.
     pub(crate) fn grant_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, grant: &Grant) -> Finding {
         // A grant always serializes: its maps have text for keys.
         let evidence = serde_json::to_string(grant).unwrap_or_default();
-        self.finding(rule, weight, title, format!("grant {}", grant.id), evidence)
+        let cause = format!("grant {}", grant.id);
+        let id = stable_id(&self.context.facts.arn, rule.id, &cause);
+        Finding {
+            principals: grantee(grant).map(|grantee| grantee.text).into_iter().collect(),
+            ..made(id, rule, weight, title, (cause, Place::Grant(grant.id.clone())), evidence)
+        }
     }
 
     /// A finding of `rule` about a statement: its cause says where the statement stands, its id is made of what it says.
     pub(crate) fn statement_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, culprit: &Culprit<'_>) -> Finding {
-        let id = stable_id(&self.context.facts.arn, rule.id, culprit.stable_cause());
-        made(id, rule, weight, title, culprit.cause(), culprit.statement.text.to_string())
+        self.statement_finding_by_name(rule, rule.id, weight, title, culprit)
+    }
+
+    /// The same where another name than the rule's makes the id: two rules that speak of one matter, each as far as is known, share one.
+    pub(crate) fn statement_finding_by_name(
+        &self,
+        rule: &RuleInfo,
+        name: &str,
+        weight: (Severity, Confidence),
+        title: String,
+        culprit: &Culprit<'_>,
+    ) -> Finding {
+        let id = stable_id(&self.context.facts.arn, name, culprit.stable_cause());
+        let place = culprit.place(vec![vec![culprit.principal_element().to_owned()]]);
+        Finding { principals: culprit.principals(), ..made(id, rule, weight, title, (culprit.cause(), place), culprit.statement.text.to_string()) }
     }
 }
 
-fn made(id: String, rule: &RuleInfo, weight: (Severity, Confidence), title: String, cause: String, evidence: String) -> Finding {
+/// The Denies of a policy as they are written.
+fn denies(document: &PolicyDocument) -> impl Iterator<Item = &str> {
+    document.statements.iter().filter(|statement| statement.effect == Effect::Deny).map(|statement| &*statement.text)
+}
+
+fn made(id: String, rule: &RuleInfo, weight: (Severity, Confidence), title: String, (cause, place): (String, Place), evidence: String) -> Finding {
     let (severity, confidence) = weight;
-    // Names that policies hold may be written to confuse a terminal.
-    let [title, cause] = [title, cause].map(|text| if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text });
-    Finding { id, rule: rule.id, severity, confidence, title, cause, evidence, remediation: rule.remediation.to_owned(), changed_policy: None, waiver: None }
-}
-
-impl<'s> Culprit<'s> {
-    /// What the ids of findings about the statement are made of.
-    fn stable_cause(&self) -> &str {
-        let all = self.policy.causes.get_or_init(|| statement_causes(self.policy.name.as_str(), self.document));
-        // Each statement of the document has one.
-        all.get(self.statement.index).map_or("", String::as_str)
-    }
-
-    /// The statement by its number and `Sid`.
-    pub(crate) fn cause(&self) -> String {
-        let prefix = prefix(self.policy.name);
-        let index = self.statement.index;
-        match &self.statement.sid {
-            Some(sid) => format!("{prefix}statement {index} ({sid})"),
-            None => format!("{prefix}statement {index}"),
-        }
-    }
-
-    /// Who comes in by the ways, each once, at most three by name.
-    pub(crate) fn whom(&self) -> String {
-        names(self.ways.iter().map(|way| way.who.to_string()))
-    }
-
-    /// What the ways leave as fences, for the reader: nothing where one of them has none.
-    pub(crate) fn fences(&self) -> String {
-        let mut fences: Vec<String> = self.ways.iter().map(|way| way.fence.to_string()).collect();
-        fences.sort_unstable();
-        fences.dedup();
-        match fences.as_slice() {
-            [] => String::new(),
-            fences if fences.iter().any(String::is_empty) => String::new(),
-            fences => format!(", if {}", fences.join("; or if ")),
-        }
-    }
-
-    /// How sure it is that somebody comes in: certain where one of the ways is.
-    pub(crate) fn confidence(&self) -> Confidence {
-        if self.ways.iter().any(|way| way.certainty.is_certain()) { Confidence::Certain } else { Confidence::Possible }
-    }
-
-    /// The weight of the gravest of the ways: how bad it is first, then how sure.
-    pub(crate) fn weigh(&self, weight: impl Fn(&WayIn) -> Option<(Severity, Confidence)>) -> (Severity, Confidence) {
-        // A culprit has a way of which the rule is about.
-        self.ways.iter().filter_map(|way| weight(way)).max().unwrap_or((Severity::Info, Confidence::Possible))
-    }
-
-    /// Why it is not certain, for the reader: nothing where it is.
-    pub(crate) fn doubt(&self) -> String {
-        match self.ways.iter().find_map(|way| match &way.certainty {
-            Certainty::Unknown(reason) => Some(reason),
-            Certainty::Certain => None,
-        }) {
-            Some(reason) if self.confidence() != Confidence::Certain => format!(" (not certain: {reason})"),
-            _ => String::new(),
-        }
-    }
-
-    /// The statement as JSON, to be changed. Nothing where no change is asked for: of the policy of a shared resource, which AWS RAM writes, of a policy that is being
-    /// tried out, and once there are enough.
-    pub(crate) fn written(&self) -> Option<Map<String, Value>> {
-        if self.policy.name == PolicyName::AwsRam {
-            return None;
-        }
-        take(self.proposals)?;
-        serde_json::from_str(&self.statement.text).ok()
-    }
-
-    /// The policy with these statements, or none, in the place of this one.
-    pub(crate) fn replaced_by(&self, statements: Vec<Map<String, Value>>) -> Option<String> {
-        changed_policy::with_statements(self.document, self.statement, statements)
-    }
-
-    /// The policy with one more condition on this statement.
-    pub(crate) fn with_condition(&self, operator: &str, key: &str, value: Value) -> Option<String> {
-        let mut statement = self.written()?;
-        changed_policy::add_condition(&mut statement, operator, key, value)?;
-        self.replaced_by(vec![statement])
-    }
-
-    /// The policy without these principals in this statement, and without the statement where it then names nobody. A `NotPrincipal` must name somebody.
-    pub(crate) fn without_principals(&self, gone: &[&Principal]) -> Option<String> {
-        let mut statement = self.written()?;
-        match changed_policy::remove_principals(&mut statement, gone)? {
-            true => self.replaced_by(vec![statement]),
-            false if self.statement.principals.is_negated() => None,
-            false => self.replaced_by(Vec::new()),
-        }
-    }
-
-    /// The principals of the statement's list by which the ways open; nothing where one of them is there by a condition and not by its name.
-    pub(crate) fn listed(&self) -> Option<Vec<&'s Principal>> {
-        let Principals::Only(all) = &self.statement.principals else { return None };
-        let opens = |principal: &Principal, way: &WayIn| match &way.who {
-            Who::Named(named) => named == principal,
-            Who::Account(account) => principal.form == PrincipalForm::Account(account.id),
-            _ => false,
-        };
-        let by_name = self.ways.iter().all(|way| all.iter().any(|principal| opens(principal, way)));
-        by_name.then(|| all.iter().filter(|principal| self.ways.iter().any(|way| opens(principal, way))).collect())
+    // Names that policies hold may be written to confuse who reads them.
+    let [title, cause] = [title, cause].map(|text| printable(&text).into_owned());
+    Finding {
+        id,
+        rule: rule.id,
+        severity,
+        confidence,
+        title,
+        cause,
+        place,
+        principals: Vec::new(),
+        evidence,
+        remediation: rule.remediation.to_owned(),
+        changed_policy: None,
+        waiver: None,
     }
 }
 

@@ -6,7 +6,7 @@
 mod key;
 
 use key::{Example, finding};
-use kms_insights_findings::{Confidence, Finding, Severity};
+use kms_insights_findings::{Confidence, Finding, Severity, printable};
 use serde_json::{Value, json};
 
 const APP: &str = "arn:aws:iam::111122223333:role/app";
@@ -194,6 +194,7 @@ fn a_service_is_confused_where_nothing_says_for_whom_it_acts() {
     assert_eq!(service(&json!({}), "kms:CreateGrant"), likely);
     for reading in ["kms:DescribeKey", "kms:Get*", "kms:GetParametersForImport"] {
         assert_eq!(service(&json!({}), reading), None, "{reading}");
+        assert_eq!(service(&json!({ "StringLike": { "aws:SourceAccount": "1*" } }), reading), bucket, "{reading}: the verdict is not known either");
     }
     let every = policy(&[allow(&json!({ "Service": "*" }), &json!("kms:Decrypt"), &json!({ "ArnLike": { "aws:SourceArn": "arn:aws:s3:::bucket" } }))]);
     assert_eq!(weight(&every, "confused-deputy"), None, "outside-account says it");
@@ -327,11 +328,21 @@ fn conditions_that_hold_for_those_they_should_keep_out_have_no_teeth() {
         (json!({ "StringLike": { "aws:PrincipalArn": "*" } }), found),
         (json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:*" } }), found),
         (json!({ "StringLike": { "aws:PrincipalArn": [APP, "*"] } }), found),
+        (json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/*" } }), found),
         (json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/app" } }), None),
         (json!({ "StringEquals": { "aws:PrincipalArn": APP } }), None),
+        (json!({ "StringLike": { "kms:CallerAccount": "????????????" } }), found),
+        (json!({ "Null": { "aws:PrincipalOrgID": "false" } }), found),
+        (json!({ "Null": { "aws:PrincipalOrgID": "false" }, "StringEquals": { "aws:PrincipalOrgID": "o-example" } }), None),
+        (json!({ "Null": { "kms:ViaService": "false" } }), None),
+        (json!({ "Bool": { "aws:SecureTransport": "true" } }), None),
         (json!({ "StringLike": { "kms:ViaService": "*" } }), None),
         (json!({ "IpAddress": { "aws:SourceIp": ["203.0.113.0/24", "0.0.0.0/0"] } }), found),
         (json!({ "IpAddress": { "aws:SourceIp": "203.0.113.0/24" } }), None),
+        (json!({ "IpAddress": { "aws:SourceIp": "::/0" } }), found),
+        (json!({ "IpAddress": { "aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"] } }), found),
+        (json!({ "StringEqualsIfExists": { "kms:RecipientAttestation:ImageSha384": "ab12" } }), found),
+        (json!({ "StringEqualsIfExists": { "aws:SourceVpce": "vpce-1a2b3c4d" }, "Null": { "aws:SourceVpce": "false" } }), None),
         (json!({ "ForAllValues:StringEquals": { "kms:EncryptionContextKeys": ["app"] } }), found),
         (json!({ "ForAllValues:StringEquals": { "kms:EncryptionContextKeys": ["app"] }, "Null": { "KMS:encryptioncontextkeys": "false" } }), None),
         (json!({ "ForAllValues:StringEquals": { "aws:CalledVia": ["athena.amazonaws.com"] } }), found),
@@ -464,10 +475,10 @@ fn the_title_of_a_grant_names_what_it_demands() {
 }
 
 #[test]
-fn hostile_names_leave_no_control_characters_in_what_is_printed() {
-    let hostile = "arn:aws:iam::111122223333:role/\u{1b}[2J\nx";
+fn hostile_names_leave_nothing_invisible_in_what_is_printed() {
+    let hostile = "arn:aws:iam::111122223333:role/\u{1b}[2J\n\u{202e}\u{200b}x";
     let mut fixture = policy(&[
-        json!({ "Sid": "a\nb", "Effect": "Allow", "NotPrincipal": aws(hostile), "NotAction": "kms:\u{7}", "Resource": "*" }),
+        json!({ "Sid": "a\nb\u{2066}", "\u{202d}": 1, "Effect": "Allow", "NotPrincipal": aws(hostile), "NotAction": "kms:\u{7}", "Resource": "*" }),
         allow(&aws(hostile), &json!("kms:*"), &json!({ "StringLikeIfExists": { "kms:EncryptionContext:\u{1b}": "\u{1b}" } })),
         allow(&aws("arn:aws:iam::444455556666:role/\u{1b}[2J"), &json!("kms:*"), &json!({})),
     ]);
@@ -475,7 +486,7 @@ fn hostile_names_leave_no_control_characters_in_what_is_printed() {
     let found = findings(&fixture);
     assert!(found.len() > 8, "{found:#?}");
     for finding in found {
-        let printed = format!("{}{}", finding.title, finding.cause);
-        assert!(!printed.contains(char::is_control), "{printed:?}");
+        let printed = format!("{}{}{}", finding.title, finding.cause, finding.remediation);
+        assert_eq!(printable(&printed), printed);
     }
 }

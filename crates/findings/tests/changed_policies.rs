@@ -171,3 +171,90 @@ fn a_policy_of_hundreds_of_statements_is_not_copied_for_each_of_them() {
     assert_eq!(found.iter().filter(|finding| finding.rule == "public").count(), 100);
     assert_eq!(found.iter().filter(|finding| finding.changed_policy.is_some()).count(), 20);
 }
+
+#[test]
+fn proposals_that_come_to_nothing_have_a_bound_of_their_own() {
+    // What else the wildcard stands for a person has to say, so no policy is proposed for these; for the services one is.
+    let granting = |number: usize| statement(&json!({ "AWS": format!("arn:aws:iam::111122223333:role/r{number}") }), &json!("kms:CreateGran*"));
+    let serving = |number: usize| statement(&json!({ "Service": format!("s{number}.amazonaws.com") }), &json!("kms:Encrypt"));
+    let shown = |nothing: usize, something: usize| {
+        let statements: Vec<Value> = (0..nothing).map(granting).chain((0..something).map(serving)).collect();
+        let found = Example::new(&json!({ "policy": { "Version": "2012-10-17", "Statement": statements } })).analyze().findings;
+        let of_rule = |rule: &str| found.iter().filter(|finding| finding.rule == rule).count();
+        assert_eq!((of_rule("unfenced-create-grant"), of_rule("confused-deputy")), (nothing, something));
+        found.iter().filter(|finding| finding.changed_policy.is_some()).count()
+    };
+    assert_eq!([shown(0, 15), shown(30, 15), shown(30, 30), shown(95, 15), shown(100, 15)], [15, 15, 20, 5, 0]);
+}
+
+/// What is said beside the proposal of the rule's one finding.
+fn said(fixture: &Value, rule: &str) -> String {
+    let found = finding(fixture, rule);
+    assert!(found.changed_policy.is_some(), "{found:#?}");
+    found.remediation.split_once("With the changed policy, ").unwrap().1.to_owned()
+}
+
+#[test]
+fn a_proposal_says_who_loses_what_by_it() {
+    let (vendor, app) = ("arn:aws:iam::444455556666:role/vendor", "arn:aws:iam::111122223333:role/app");
+    let of = |statements: &[Value]| json!({ "policy": { "Version": "2012-10-17", "Statement": statements } });
+    let decrypt = |principal: &Value| statement(principal, &json!(["kms:Decrypt", "kms:DescribeKey"]));
+    let both = decrypt(&json!({ "AWS": [vendor, app] }));
+    assert_eq!(said(&of(std::slice::from_ref(&both)), "outside-account"), format!("{vendor} can no longer decrypt or read about the key."));
+
+    let mut granted = of(&[both]);
+    granted["grants"] = json!([{ "id": "g", "grantee_principal": vendor, "operations": ["Decrypt"] }]);
+    assert_eq!(said(&granted, "outside-account"), format!("{vendor} can no longer read about the key."), "the grant stays");
+
+    let everyone = of(&[decrypt(&json!("*"))]);
+    assert_eq!(said(&everyone, "public"), "everyone can no longer decrypt or read about the key, save every principal of account 111122223333.");
+
+    let twice = of(&[decrypt(&json!("*")), statement(&json!({ "AWS": vendor }), &json!("kms:Decrypt"))]);
+    assert_eq!(said(&twice, "outside-account"), "nobody loses access.", "everyone may, and so may the vendor");
+
+    let session = "arn:aws:sts::444455556666:assumed-role/vendor/night";
+    let as_role = of(&[decrypt(&json!({ "AWS": session })), statement(&json!({ "AWS": vendor }), &json!("kms:Decrypt"))]);
+    let of_session = Example::new(&as_role).analyze().findings.into_iter().find(|finding| finding.rule == "outside-account").unwrap().remediation;
+    assert!(of_session.ends_with(&format!("{session} can no longer read about the key.")), "as the role it decrypts: {of_session}");
+
+    let roles: Vec<String> = (0..20).map(|number| format!("arn:aws:iam::444455556666:role/r{number}")).collect();
+    let many = said(&of(&[decrypt(&json!({ "AWS": roles }))]), "outside-account");
+    assert!(many.ends_with("role/r2, 17 more can no longer decrypt or read about the key."), "{many}");
+
+    let locked = json!({ "policy": { "Version": "2012-10-17", "Statement": [decrypt(&json!({ "AWS": app }))] }, "as_written": true });
+    let gains = "account 111122223333 can now encrypt, decrypt, make or end grants, administer the key or read about the key, by its IAM policies";
+    assert_eq!(said(&locked, "locked-out"), format!("nobody loses access; {gains}."));
+}
+
+#[test]
+fn if_exists_is_taken_away_where_the_key_is_to_be_there() {
+    let app = "arn:aws:iam::111122223333:role/app";
+    for (operator, plain, key, value, fence) in [
+        ("BoolIfExists", "Bool", "aws:MultiFactorAuthPresent", "true", "is true"),
+        ("NumericLessThanIfExists", "NumericLessThan", "aws:MultiFactorAuthAge", "3600", "< 3600"),
+        ("IpAddressIfExists", "IpAddress", "aws:SourceIp", "203.0.113.0/24", "is in 203.0.113.0/24"),
+        ("StringEqualsIfExists", "StringEquals", "aws:SourceVpce", "vpce-1a2b3c4d", "is vpce-1a2b3c4d"),
+    ] {
+        let mut fenced = statement(&json!({ "AWS": app }), &json!("kms:Decrypt"));
+        fenced["Condition"] = json!({ operator: { key: value } });
+        let fixture = json!({ "policy": { "Version": "2012-10-17", "Statement": [fenced] } });
+        let changed: Value = serde_json::from_str(finding(&fixture, "toothless-condition").changed_policy.as_deref().unwrap()).unwrap();
+        assert_eq!(changed["Statement"][0]["Condition"], json!({ plain: { key: value } }));
+        assert_eq!(said(&fixture, "toothless-condition"), format!("{app} can decrypt only if {key} {fence}."));
+    }
+}
+
+#[test]
+fn a_deny_that_names_nobody_alive_is_dropped_and_keeps_nobody_out_before_or_after() {
+    let deny = |principals: Value| {
+        let statement = json!({ "Effect": "Deny", "Principal": { "AWS": principals }, "Action": "kms:*", "Resource": "*" });
+        json!({ "policy": { "Version": "2012-10-17", "Statement": [statement] } })
+    };
+    let alone = finding(&deny(json!("AROACKCEVSQ6C2EXAMPLE")), "deleted-principal");
+    let changed: Value = serde_json::from_str(alone.changed_policy.as_deref().unwrap()).unwrap();
+    assert_eq!(changed["Statement"].as_array().map(Vec::len), Some(1), "the keeper");
+    assert!(alone.remediation.starts_with("The Deny names nobody who is left, so it denies nobody anything"), "{}", alone.remediation);
+    assert!(alone.remediation.ends_with("With the changed policy, nobody loses access."), "{}", alone.remediation);
+    let beside = finding(&deny(json!(["AROACKCEVSQ6C2EXAMPLE", "arn:aws:iam::111122223333:role/app"])), "deleted-principal");
+    assert_eq!(beside.remediation, "Remove the id; if the principal was made anew, write its ARN again. With the changed policy, nobody loses access.");
+}

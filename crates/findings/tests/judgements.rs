@@ -103,12 +103,13 @@ fn a_deny_takes_back_what_it_covers_and_nothing_else() {
 }
 
 #[test]
-fn statements_that_allow_nothing_on_the_key_are_no_findings() {
+fn statements_that_allow_nothing_on_the_key_let_nobody_in() {
     for (element, actions) in
         [("NotAction", json!("kms:*")), ("NotAction", json!("*")), ("Action", json!("kms:ListKeys")), ("Action", json!(["kms:CreateKey"]))]
     {
         let statement = json!({ "Effect": "Allow", "Principal": "*", element: actions, "Resource": "*" });
-        assert_eq!(findings(&policy(&[statement])), [], "{element} {actions}");
+        let found = findings(&policy(&[statement]));
+        assert_eq!(found.iter().map(|finding| finding.rule).collect::<Vec<_>>(), ["no-effect"], "{element} {actions}");
     }
     let unknown = json!({ "Effect": "Allow", "Principal": "*", "Action": "kms:NewInTheFuture", "Resource": "*" });
     let found = finding(&policy(&[unknown]), "public");

@@ -123,3 +123,33 @@ fn a_waived_finding_stays_as_it_is_and_names_the_waiver_that_holds_longest() {
     let expected: Vec<Finding> = without.into_iter().map(|finding| Finding { waiver: (finding.rule == "no-alias").then(|| long.clone()), ..finding }).collect();
     assert_eq!(with, expected);
 }
+
+#[test]
+fn a_waiver_given_for_outsiders_holds_while_nothing_is_known_of_the_organization() {
+    let vendor = json!({ "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::444455556666:role/vendor" }, "Action": "kms:Encrypt", "Resource": "*" });
+    let organization = json!({ "organization_id": "o-example", "organization_accounts": ["111122223333"] });
+    let inside = json!({ "organization_id": "o-example", "organization_accounts": ["111122223333", "444455556666"] });
+    let of = |organization: &Value, waiver: &Value| {
+        let mut fixture = organization.clone();
+        fixture["policy"] = json!({ "Version": "2012-10-17", "Statement": [vendor] });
+        let mut whole = json!({ "reason": "a contract", "until": "2026-12-31" });
+        whole.as_object_mut().unwrap().extend(waiver.as_object().unwrap().clone());
+        fixture["settings"] = json!({ "waivers": [whole] });
+        let found = Example::new(&fixture).analyze().findings.pop().unwrap();
+        (found.rule, found.waiver.is_some(), found.id)
+    };
+    let nothing = json!({});
+    let id = of(&organization, &json!({ "rule": "no-alias" })).2;
+    for (waiver, covered) in [
+        (json!({ "finding": id, "key": KEY }), [true, true, true]),
+        (json!({ "rule": "outside-organization", "key": KEY }), [true, true, true]),
+        // That the account is outside is more than was put up with.
+        (json!({ "rule": "outside-account", "key": KEY }), [false, true, true]),
+        (json!({ "rule": "public", "key": KEY }), [false, false, false]),
+    ] {
+        let rules = ["outside-organization", "outside-account", "outside-account"];
+        let found = [&organization, &nothing, &inside].map(|organization| of(organization, &waiver));
+        assert_eq!(found.clone().map(|(rule, ..)| rule), rules);
+        assert_eq!(found.map(|(_, waived, _)| waived), covered, "{waiver}");
+    }
+}

@@ -84,6 +84,8 @@ pub(crate) fn holds<'a>(condition: &Condition, values: Option<&[Cow<'_, str>]>, 
 fn matches<'a>(test: Test, wanted: &str, value: &str, variables: bool, resolve: &dyn Fn(&str) -> Resolved<'a>) -> Option<bool> {
     let wanted = if variables && wanted.contains("${") {
         match expand(wanted, test, resolve) {
+            // Whether an ARN is taken apart before its variables are replaced or after is not documented; either way it matches only what it matches as one text.
+            Expanded::Text(expanded) if test == Test::Arn && !comes_apart_alike(wanted, resolve) => return open_where(&expanded, value),
             Expanded::Text(expanded) => Cow::Owned(expanded),
             Expanded::NoValue => return Some(false),
             Expanded::Open => return None,
@@ -96,7 +98,7 @@ fn matches<'a>(test: Test, wanted: &str, value: &str, variables: bool, resolve: 
         Test::StringEquals | Test::BinaryEquals => wanted == value,
         Test::StringEqualsIgnoreCase => wanted.to_lowercase() == value.to_lowercase(),
         Test::StringLike => wildcard::matches_exactly(wanted, value),
-        Test::Arn => arn_matches(wanted, value),
+        Test::Arn => return arn_matches(wanted, value),
         Test::Bool => wanted.eq_ignore_ascii_case(value),
         Test::NumericEquals => numbers(value, wanted).is_some_and(|(value, wanted)| value.total_cmp(&wanted).is_eq()),
         Test::NumericLessThan => numbers(value, wanted).is_some_and(|(value, wanted)| value < wanted),
@@ -152,19 +154,37 @@ fn expand<'a>(written: &str, test: Test, resolve: &dyn Fn(&str) -> Resolved<'a>)
     Expanded::Text(out)
 }
 
-/// An ARN against a pattern: six parts, each with its own wildcards. `*` alone is any ARN.
-fn arn_matches(pattern: &str, arn: &str) -> bool {
-    if pattern == "*" {
-        return true;
+/// The parts of an ARN.
+const PARTS: usize = 6;
+
+/// An ARN against a pattern: six parts, each with its own wildcards. AWS documents nothing of a pattern of fewer parts, be it `*` alone: that it matches nothing, or
+/// what it matches as one text, are both to be reckoned with.
+fn arn_matches(pattern: &str, arn: &str) -> Option<bool> {
+    let parts = |text| str::splitn(text, PARTS, ':');
+    if parts(pattern).count() < PARTS {
+        return open_where(pattern, arn);
     }
-    let (mut wanted, mut parts) = (pattern.splitn(6, ':'), arn.splitn(6, ':'));
-    for _ in 0..6 {
-        match (wanted.next(), parts.next()) {
-            (Some(wanted), Some(part)) if wildcard::matches_exactly(wanted, part) => {}
-            _ => return false,
+    Some(parts(arn).count() == PARTS && parts(pattern).zip(parts(arn)).all(|(wanted, part)| wildcard::matches_exactly(wanted, part)))
+}
+
+/// Undecided where the pattern matches the text as a whole; else it does not match.
+fn open_where(pattern: &str, text: &str) -> Option<bool> {
+    if wildcard::matches_exactly(pattern, text) { None } else { Some(false) }
+}
+
+/// Whether the colons that separate the parts of an ARN are those outside its policy variables, whatever these are replaced with.
+fn comes_apart_alike<'a>(written: &str, resolve: &dyn Fn(&str) -> Resolved<'a>) -> bool {
+    let (mut separators, mut rest) = (Vec::new(), written);
+    while let Some(at) = rest.find([':', '$']) {
+        let from = written.len() - rest.len() + at;
+        let variable = rest[at..].starts_with("${").then(|| rest[at..].find('}')).flatten();
+        if variable.is_none() && rest[at..].starts_with(':') {
+            separators.push(from);
         }
+        rest = &written[from + variable.unwrap_or(0) + 1..];
     }
-    true
+    let Some(head) = separators.get(PARTS - 2).map(|end| &written[..*end]) else { return false };
+    matches!(expand(head, Test::Arn, resolve), Expanded::Text(head) if head.matches(':').count() == PARTS - 2)
 }
 
 fn numbers(one: &str, other: &str) -> Option<(f64, f64)> {
@@ -274,7 +294,19 @@ mod tests {
             ("ArnLike", &["arn:aws:iam::*:role/a"], "arn:aws:iam::1:2:role/a", no),
             ("ArnEquals", &["arn:aws:iam::1:role/?"], "arn:aws:iam::1:role/a", yes),
             ("ArnNotLike", &["arn:aws:iam::1:role/*"], "arn:aws:iam::1:user/a", yes),
-            ("ArnNotEquals", &["*"], "arn:aws:iam::1:user/a", no),
+            ("ArnNotEquals", &["*"], "arn:aws:iam::1:user/a", None),
+            ("ArnLike", &["arn:aws:iam::*"], "arn:aws:iam::1:user/a", None),
+            ("ArnLike", &["arn:aws:iam::*", "arn:aws:iam::1:*"], "arn:aws:iam::1:user/a", yes),
+            ("ArnLike", &["arn:aws:sts::*"], "arn:aws:iam::1:user/a", no),
+            ("ArnLike", &["arn:*:iam::1:*"], "arn:aws:iam::1:user/a", yes),
+            ("ArnLike", &["arn:aws:iam::1:USER/a"], "arn:aws:iam::1:user/a", no),
+            ("ArnEquals", &["a"], "a", None),
+            ("ArnLike", &["arn:aws:iam::1:user/${aws:username}"], "arn:aws:iam::1:user/alice", yes),
+            ("ArnLike", &["arn:aws:iam::${aws:PrincipalTag/team, '1'}:*"], "arn:aws:iam::1:user/a", yes),
+            ("ArnLike", &["${aws:PrincipalTag/team, 'arn:aws:iam::1:user/a'}"], "arn:aws:iam::1:user/a", None),
+            ("ArnLike", &["${aws:PrincipalTag/team, 'arn:aws:iam::1:user/b'}"], "arn:aws:iam::1:user/a", no),
+            ("ArnLike", &["arn:aws:iam:${aws:PrincipalTag/team, ':1'}:user/a"], "arn:aws:iam::1:user/a", None),
+            ("ArnLike", &["arn:aws:logs::1:${aws:PrincipalTag/team, 'a:b'}"], "arn:aws:logs::1:a:b", yes),
             ("Null", &["false"], "x", yes),
             ("Null", &["true"], "x", no),
             ("StringMatches", &["x"], "x", None),

@@ -26,6 +26,7 @@ mod list_grants;
 mod parse;
 mod principal;
 mod surroundings;
+mod teeth;
 mod wildcard;
 
 pub use action::{ACTIONS, Capability, KmsAction};

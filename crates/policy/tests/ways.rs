@@ -246,7 +246,29 @@ fn what_is_hard_to_see_is_seen() {
             allow(everyone, DECRYPT, r#"{"StringEqualsIgnoreCase": {"aws:PrincipalArn": "ARN:AWS:IAM::444455556666:ROLE/APP"}}"#),
             "every principal of account 444455556666 | outside | access | decrypt if aws:PrincipalArn is, in any case, ARN:AWS:IAM::444455556666:ROLE/APP",
         ),
-        (allow(everyone, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": "111122223333"}, "ArnLike": {"aws:PrincipalArn": "*:role/Admin"}}"#), "nobody"),
+        (allow(everyone, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": "111122223333"}, "ArnLike": {"aws:PrincipalArn": "*:role/Admin"}}"#), "unknown"),
+        // IAM knows no two roles that differ in case only: it is the same role or none.
+        (
+            format!(
+                "{}, {}",
+                allow(r#"{"AWS": "arn:aws:iam::111122223333:role/app"}"#, DECRYPT, ""),
+                deny(r#"{"AWS": "arn:aws:iam::111122223333:role/APP"}"#, r#""kms:*""#, "")
+            ),
+            "if the caller is not arn:aws:iam::111122223333:role/APP | unknown: whether a principal is meant cannot be told",
+        ),
+        (
+            format!(
+                "{}, {}",
+                allow(r#"{"AWS": "arn:aws:iam::111122223333:role/app"}"#, DECRYPT, ""),
+                deny(r#"{"AWS": "arn:aws:sts::111122223333:assumed-role/APP/session"}"#, r#""kms:*""#, "")
+            ),
+            "unknown: whether a principal is meant cannot be told",
+        ),
+        (allow(everyone, DECRYPT, r#"{"ArnLike": {"aws:PrincipalArn": "*"}}"#), "unknown"),
+        (
+            format!("{}, {}", allow(role, DECRYPT, ""), deny(everyone, r#""kms:*""#, r#"{"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*"}}"#)),
+            "unknown: a policy variable, operator or value cannot be decided",
+        ),
         (allow(role, r#""kms:RetireGrant""#, r#"{"StringEquals": {"kms:GrantConstraintType": "EncryptionContextSubset"}}"#), "certain"),
         (
             format!(

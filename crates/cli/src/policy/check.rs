@@ -1,12 +1,12 @@
 //! From files to what is to be said about each.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use kms_insights_findings::{Finding, FindingSettings, KeyAnalysis, KeyContext, RULES, RestsOn, RuleInfo, Waiver, analyze};
 use kms_insights_model::{AccountId, Fact, KeyArn, KeyFacts, KeyManager, KeyMetadata, OrganizationId, PolicyText, Timestamp};
 use kms_insights_policy::{
     PolicyError,
-    access::{Cause, Certainty, Exposure, PolicyName, Trust, Verdict, locks_out_own_account},
+    access::{Cause, Certainty, Exposure, PolicyName, Verdict, locks_out_own_account},
     join_labels, parse,
 };
 
@@ -80,7 +80,7 @@ const fn customer_managed() -> KeyMetadata {
 
 /// The rules that can say something of a policy and grants.
 pub(super) fn rules() -> impl Iterator<Item = &'static RuleInfo> {
-    RULES.iter().filter(|rule| rule.rests_on.iter().all(|fact| matches!(fact, RestsOn::Policies | RestsOn::Grants)))
+    RULES.iter().filter(|rule| rule.rests_on.iter().all(|fact| matches!(fact, RestsOn::Policies | RestsOn::Grants | RestsOn::Organization)))
 }
 
 /// What was found in all files.
@@ -180,10 +180,7 @@ impl Report<'_> {
             let may_fit = waiver.key.as_ref().is_none_or(|wanted| wanted == key)
                 && waiver.account.is_none_or(|account| account == key.account())
                 && waiver.rule.as_ref().is_none_or(|wanted| rules().any(|rule| rule.id == wanted.as_str()));
-            let fits = |finding: &Finding| {
-                waiver.finding.as_ref().is_none_or(|id| *id == finding.id) && waiver.rule.as_ref().is_none_or(|rule| rule.as_str() == finding.rule)
-            };
-            (may_fit && !self.findings().any(fits)).then_some((waiver, Idle::Unmatched))
+            (may_fit && !self.findings().any(|finding| waiver.covers(finding, key))).then_some((waiver, Idle::Unmatched))
         })
     }
 }
@@ -223,52 +220,21 @@ impl Checked {
         join_labels(&self.analysis.concerns)
     }
 
-    /// The statement that a finding is about, from 0.
-    pub(super) fn statement_index(&self, finding: &Finding) -> Option<usize> {
-        match &self.error {
-            Some(error) if finding.rule == UNREADABLE => error.place().and_then(|place| place.statement),
-            _ => {
-                // `statement 2 (AllowVendor)`
-                let rest = finding.cause.strip_prefix("statement ")?;
-                rest.split(' ').next()?.parse().ok()
-            }
-        }
-    }
-
     /// Why it is not certain, where the ways in through the statement tell.
     pub(super) fn doubt(&self, finding: &Finding) -> Option<&str> {
-        let index = self.statement_index(finding)?;
+        let index = finding.place.statement()?;
         self.analysis.ways.iter().filter(|way| way.cause == Cause::Statement(PolicyName::Default, index)).find_map(|way| match &way.certainty {
             Certainty::Unknown(reason) => Some(&**reason),
             Certainty::Certain => None,
         })
     }
 
-    /// The principals of its statement that a finding is about, as ways in name them: those that its title names, and where it names three and counts the rest,
-    /// the others of the same kind. Nothing where these are not as many.
-    pub(super) fn principals_meant(&self, finding: &Finding) -> Vec<String> {
-        let Some(index) = self.statement_index(finding) else { return Vec::new() };
-        // A name may begin with another one.
-        let ends = |rest: &str| matches!(rest.chars().next(), None | Some(' ' | ',' | ')' | ';'));
-        let is_named = |name: &str| finding.title.match_indices(name).any(|(at, _)| ends(&finding.title[at + name.len()..]));
-        let of_statement = self.analysis.ways.iter().filter(|way| way.cause == Cause::Statement(PolicyName::Default, index));
-        let mut ways: Vec<(String, (Trust, &'static str))> = of_statement.map(|way| (way.who.to_string(), (way.trust, way.who.kind()))).collect();
-        ways.sort_unstable();
-        ways.dedup();
-        let named: Vec<&(String, _)> = ways.iter().filter(|(name, _)| is_named(name)).collect();
-        let texts = |ways: &[&(String, _)]| ways.iter().map(|(name, _)| name.clone()).collect();
-        let more = finding.title.split_once(" more").and_then(|(before, _)| before.rsplit(' ').next()?.parse::<usize>().ok());
-        let Some(more) = more else { return texts(&named) };
-        let all: Vec<&(String, _)> = ways.iter().filter(|(_, kind)| named.iter().any(|(_, of_named)| of_named == kind)).collect();
-        if all.len() == named.len() + more { texts(&all) } else { Vec::new() }
-    }
-
     /// Where the finding is to be shown.
     pub(super) fn spot<'c>(&'c self, finding: &Finding, grants: Option<&'c GrantsFile>) -> Spot<'c> {
-        if let Some(statement) = self.statement_index(finding).and_then(|index| self.statements.get(index)) {
+        if let Some(statement) = finding.place.statement().and_then(|index| self.statements.get(index)) {
             return Spot::Statement(statement);
         }
-        if let (Some(id), Some(file)) = (finding.cause.strip_prefix("grant "), grants)
+        if let (Some(id), Some(file)) = (finding.place.grant(), grants)
             && let Some(place) = file.places.get(id)
         {
             return Spot::Grant(file, place);
@@ -278,35 +244,30 @@ impl Checked {
             let at = places::offset(shown, *line, *column);
             return Spot::Policy(std::iter::once(at..at).collect());
         }
-        let named = finding.cause.strip_prefix("principal ").map(|principal| self.principal(principal)).unwrap_or_default();
+        let of_policy = places::members(shown, 0);
+        let elements = finding.place.elements().iter().filter_map(|path| places::below(shown, &of_policy, path));
+        let named: Vec<Range<usize>> = elements.map(|element| element.whole).chain(self.named(&finding.principals)).collect();
         if !named.is_empty() {
             return Spot::Policy(named);
         }
         // What is about the policy as a whole is shown where its statements begin.
-        let statements = places::members(shown, 0).into_iter().find(|member| member.name == "Statement");
+        let statements = of_policy.into_iter().find(|member| member.name == "Statement");
         Spot::Policy(vec![statements.map_or(0..0, |member| member.whole.start..member.whole.start + r#""Statement""#.len())])
     }
 
-    /// Where statements name the principal.
-    fn principal(&self, principal: &str) -> Vec<Range<usize>> {
+    /// Where statements name the principals.
+    fn named(&self, principals: &[Arc<str>]) -> Vec<Range<usize>> {
+        if principals.is_empty() {
+            return Vec::new();
+        }
         let shown = self.file.shown();
         let elements = self.statements.iter().filter_map(|statement| statement.element(&["Principal"]));
-        let strings = elements.flat_map(|element| places::strings(shown, &element.value));
-        strings.filter(|place| places::string(shown, place).as_deref() == Some(principal)).collect()
+        elements.flat_map(|element| places::strings_among(shown, &element.value, principals)).collect()
     }
 }
 
 /// The rule about texts that are no policies.
 pub(super) const UNREADABLE: &str = "policy-unreadable";
-
-/// The elements of a statement that a rule is about; the first that the statement has is the one to look at.
-pub(super) fn culprits(rule: &str) -> &'static [&'static str] {
-    match rule {
-        "wildcard-actions" | "not-action" | "unfenced-create-grant" => &["Action", "NotAction"],
-        "toothless-condition" => &["Condition"],
-        _ => &["Principal", "NotPrincipal"],
-    }
-}
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -375,17 +336,37 @@ pub(super) mod tests {
         let question = question();
         let checked = checked(&question, policy(&[OPEN]));
         let finding = checked.analysis.findings.iter().find(|finding| finding.rule == "public").unwrap();
-        assert_eq!(checked.statement_index(finding), Some(1));
+        assert_eq!(finding.place.statement(), Some(1));
         let Spot::Statement(place) = checked.spot(finding, None) else { panic!("no statement") };
         assert_eq!(&checked.file.shown()[place.whole.clone()], OPEN.trim_start());
-        assert_eq!(&checked.file.shown()[place.element(culprits("public")).unwrap().whole.clone()], r#""Principal": "*""#);
+        assert_eq!(finding.place.elements(), [["Principal"]]);
+        assert_eq!(finding.principals.iter().map(|principal| &**principal).collect::<Vec<_>>(), ["*"]);
+    }
+
+    #[test]
+    fn what_kms_would_refuse_is_shown_at_the_element_itself() {
+        let question = question();
+        let checked = checked(&question, policy(&[&OPEN.replace("Resource", "Resorce")]).replace("2012-10-17", "2013-10-17"));
+        let shown = |place: Range<usize>| checked.file.shown()[place].to_owned();
+        let of_rule = checked.analysis.findings.iter().filter(|finding| finding.rule == "kms-refuses");
+        let at: Vec<String> = of_rule
+            .flat_map(|finding| match checked.spot(finding, None) {
+                Spot::Statement(statement) => {
+                    let elements = finding.place.elements().iter().map(|path| places::below(checked.file.shown(), &statement.elements, path).unwrap());
+                    elements.map(|element| shown(element.whole)).collect::<Vec<_>>()
+                }
+                Spot::Policy(places) => places.into_iter().map(shown).collect(),
+                Spot::Grant(..) => panic!("a grant"),
+            })
+            .collect();
+        assert_eq!(at, [r#""Version": "2013-10-17""#, r#""Resorce": "*""#]);
     }
 
     #[test]
     fn a_grants_finding_is_shown_at_the_grant() {
         let (question, grants) = (question(), grants());
         let checked = Checked::of(&question, PolicyFile::of("app.json", policy(&[])).unwrap(), Some(&grants));
-        let finding = checked.analysis.findings.iter().find(|finding| finding.cause.starts_with("grant ")).unwrap();
+        let finding = checked.analysis.findings.iter().find(|finding| finding.place.grant().is_some()).unwrap();
         let Spot::Grant(_, place) = checked.spot(finding, Some(&grants)) else { panic!("no grant") };
         assert!(grants.text[place.whole.clone()].starts_with("{\n      \"GrantId\""));
     }
@@ -412,7 +393,7 @@ pub(super) mod tests {
             let exposure = checked.exposure();
             assert_eq!([exposure.outside_account, exposure.outside_organization, exposure.public, checked.locks_out], [Verdict::Unknown; 4], "{text}");
             let [finding] = checked.analysis.findings.as_slice() else { panic!("{:?}", checked.analysis.findings) };
-            assert_eq!((finding.rule, checked.statement_index(finding)), (UNREADABLE, statement));
+            assert_eq!((finding.rule, finding.place.statement()), (UNREADABLE, statement));
             assert!(!finding.remediation.contains("GetKeyPolicy"), "{}", finding.remediation);
             if let Some(at) = at {
                 assert!(matches!(checked.spot(finding, None), Spot::Policy(places) if places[0].start == at), "{text}");

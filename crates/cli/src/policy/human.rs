@@ -15,7 +15,7 @@ use kms_insights_findings::{Confidence, Finding, Severity, Waiver};
 
 use super::{
     GrantsFile,
-    check::{self, Checked, Idle, Report, Spot},
+    check::{Checked, Idle, Report, Spot},
     places::{self, GrantPlace, Member, StatementPlace},
     table,
 };
@@ -166,20 +166,11 @@ fn of_grant<'t>(file: &GrantsFile, place: &GrantPlace) -> Snippet<'t, Annotation
 /// What of a statement is underlined, and what else is shown.
 fn marks(checked: &Checked, statement: &StatementPlace, finding: &Finding) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
     let text = checked.file.shown();
-    let marked = match statement.element(check::culprits(finding.rule)) {
-        Some(element) => {
-            let named: Vec<Range<usize>> = match element.name.as_str() {
-                "Principal" => {
-                    let meant = checked.principals_meant(finding);
-                    places::strings(text, &element.value).into_iter().filter(|place| is_one_of(text, place, &meant)).collect()
-                }
-                "Condition" => conditions(text, element).filter(|(name, _)| finding.title.contains(name)).map(|(_, place)| place).collect(),
-                _ => Vec::new(),
-            };
-            if named.is_empty() { vec![element.whole.clone()] } else { named }
-        }
-        None => vec![first_line(text, &statement.whole)],
-    };
+    let elements = finding.place.elements().iter().filter_map(|path| places::below(text, &statement.elements, path));
+    let mut marked: Vec<Range<usize>> = elements.flat_map(|element| of_element(text, &element, finding)).collect();
+    if marked.is_empty() {
+        marked.push(first_line(text, &statement.whole));
+    }
     let lines = text.get(statement.whole.clone()).map_or(0, |text| text.lines().count());
     if lines <= WHOLE_LINES {
         return (marked, vec![statement.whole.clone()]);
@@ -190,20 +181,16 @@ fn marks(checked: &Checked, statement: &StatementPlace, finding: &Finding) -> (V
     (marked, seen)
 }
 
-/// The conditions of a statement as titles name them, and where their keys and values stand.
-fn conditions(text: &str, element: &Member) -> impl Iterator<Item = (String, Range<usize>)> {
-    let operators = places::members(text, element.value.start).into_iter();
-    operators.flat_map(|operator| {
-        let name = move |key: &str| format!("{} {key} (", operator.name);
-        places::members(text, operator.value.start).into_iter().map(move |key| (name(&key.name), key.whole))
-    })
-}
-
-/// Whether the principal that stands there is one of these.
-fn is_one_of(text: &str, place: &Range<usize>, names: &[String]) -> bool {
-    let Some(principal) = places::string(text, place) else { return false };
-    let account = principal.strip_suffix(":root").unwrap_or(&principal).rsplit(':').next().unwrap_or_default();
-    names.iter().any(|name| *name == principal || name.strip_prefix("account ").is_some_and(|named| named == account))
+/// What of an element is meant: of a list of principals those alone that the finding is about.
+fn of_element(text: &str, element: &Member, finding: &Finding) -> Vec<Range<usize>> {
+    let named = match element.name.as_str() {
+        // The bare `"*"` is all that there is.
+        "Principal" | "NotPrincipal" if text.as_bytes().get(element.value.start) == Some(&b'{') => {
+            places::strings_among(text, &element.value, &finding.principals)
+        }
+        _ => Vec::new(),
+    };
+    if named.is_empty() { vec![element.whole.clone()] } else { named }
 }
 
 /// The first line of a place.
@@ -366,7 +353,7 @@ mod tests {
             finding.lines().filter(|line| line.trim_start_matches([' ', '|']).starts_with('^')).count()
         };
         assert_eq!(underlined(&listed[..3]), 2, "both are named");
-        assert_eq!(underlined(&[&listed[..3], &listed[4..]].concat()), 4, "three are named, and the fourth is of their kind");
+        assert_eq!(underlined(&[&listed[..3], &listed[4..]].concat()), 4, "the title names three, and all are meant");
     }
 
     #[test]

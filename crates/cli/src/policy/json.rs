@@ -1,11 +1,16 @@
 //! The answer for programs: an array with an object for each file. docs/policy-check.md describes the fields, which stay as they are.
 
-use kms_insights_findings::{Confidence, Finding, Severity, Waiver};
-use kms_insights_policy::{PolicyError, access::AccessRow};
+mod access;
+
+use std::sync::Arc;
+
+use kms_insights_findings::{Confidence, ElementPath, Finding, Severity, Waiver, printable};
+use kms_insights_policy::{PolicyError, access::PolicyName};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::check::{Checked, Outcome, Report};
+use self::access::{Access, Ways};
+use super::check::{Outcome, Report};
 use crate::exit::Trouble;
 
 #[derive(Serialize)]
@@ -18,7 +23,8 @@ struct FileAnswer<'a> {
     public: &'static str,
     locks_out_own_account: &'static str,
     concern: String,
-    access: &'a [AccessRow],
+    conditions: Vec<&'a str>,
+    access: Vec<Ways<'a>>,
     findings: Vec<FindingAnswer<'a>>,
     error: Option<ErrorAnswer>,
 }
@@ -31,7 +37,11 @@ struct FindingAnswer<'a> {
     confidence: Confidence,
     title: &'a str,
     cause: &'a str,
+    policy_name: Option<&'static str>,
     statement_index: Option<usize>,
+    grant_id: Option<&'a str>,
+    elements: &'a [ElementPath],
+    principals: &'a [Arc<str>],
     evidence: JsonText<'a>,
     remediation: &'a str,
     changed_policy: Option<JsonText<'a>>,
@@ -73,6 +83,7 @@ fn answer<'a>(report: &'a Report<'_>, outcome: &'a Outcome) -> FileAnswer<'a> {
     match outcome {
         Outcome::Checked(checked) => {
             let exposure = checked.exposure();
+            let Access { conditions, ways } = Access::of(&checked.analysis.access);
             FileAnswer {
                 file: &checked.file.name,
                 key_arn,
@@ -82,8 +93,9 @@ fn answer<'a>(report: &'a Report<'_>, outcome: &'a Outcome) -> FileAnswer<'a> {
                 public: exposure.public.as_str(),
                 locks_out_own_account: checked.locks_out.as_str(),
                 concern: checked.concern(),
-                access: &checked.analysis.access,
-                findings: checked.analysis.findings.iter().map(|finding| finding_answer(checked, finding)).collect(),
+                conditions,
+                access: ways,
+                findings: checked.analysis.findings.iter().map(finding_answer).collect(),
                 error: checked.error.as_ref().map(policy_error),
             }
         }
@@ -96,14 +108,15 @@ fn answer<'a>(report: &'a Report<'_>, outcome: &'a Outcome) -> FileAnswer<'a> {
             public: "unknown",
             locks_out_own_account: "unknown",
             concern: String::new(),
-            access: &[],
+            conditions: Vec::new(),
+            access: Vec::new(),
             findings: Vec::new(),
             error: Some(ErrorAnswer { kind: "file", message: reason.to_string(), statement_index: None, element: None, line: None, column: None }),
         },
     }
 }
 
-fn finding_answer<'a>(checked: &Checked, finding: &'a Finding) -> FindingAnswer<'a> {
+fn finding_answer(finding: &Finding) -> FindingAnswer<'_> {
     FindingAnswer {
         id: &finding.id,
         rule: finding.rule,
@@ -111,7 +124,11 @@ fn finding_answer<'a>(checked: &Checked, finding: &'a Finding) -> FindingAnswer<
         confidence: finding.confidence,
         title: &finding.title,
         cause: &finding.cause,
-        statement_index: checked.statement_index(finding),
+        policy_name: finding.place.policy().map(PolicyName::as_str),
+        statement_index: finding.place.statement(),
+        grant_id: finding.place.grant(),
+        elements: finding.place.elements(),
+        principals: &finding.principals,
         evidence: JsonText(&finding.evidence),
         remediation: &finding.remediation,
         changed_policy: finding.changed_policy.as_deref().map(JsonText),
@@ -127,9 +144,9 @@ fn policy_error(error: &PolicyError) -> ErrorAnswer {
     let place = error.place();
     ErrorAnswer {
         kind: "policy",
-        message: error.to_string(),
+        message: printable(&error.to_string()).into_owned(),
         statement_index: place.and_then(|place| place.statement),
-        element: place.and_then(|place| place.element.clone()),
+        element: place.and_then(|place| place.element.as_deref()).map(|element| printable(element).into_owned()),
         line,
         column,
     }
@@ -159,9 +176,17 @@ mod tests {
         assert_eq!(verdicts, ["yes", "yes", "yes", "no", "not_given"]);
         assert_eq!((&answer["file"], &answer["key_arn"], &answer["error"]), (&json!("app.json"), &json!(question.key), &Value::Null));
         assert_eq!(answer["concern"], "Principal is account;Key policy overly permissive;External account");
-        assert!(answer["access"].as_array().unwrap().iter().any(|row| row["trust"] == "public" && row["capability"] == "decrypt"), "{}", answer["access"]);
+        assert!(
+            answer["access"].as_array().unwrap().iter().any(|row| row["trust"] == "public" && row["capabilities"].get("decrypt").is_some()),
+            "{}",
+            answer["access"]
+        );
         let public = answer["findings"].as_array().unwrap().iter().find(|finding| finding["rule"] == "public").unwrap();
         assert_eq!((&public["statement_index"], &public["severity"], &public["confidence"]), (&json!(1), &json!("critical"), &json!("certain")));
+        assert_eq!(
+            (&public["policy_name"], &public["grant_id"], &public["elements"], &public["principals"]),
+            (&json!("default"), &Value::Null, &json!([["Principal"]]), &json!(["*"]))
+        );
         assert_eq!(public["evidence"]["Sid"], "Open");
         assert_eq!(public["changed_policy"]["Statement"].as_array().map(Vec::len), Some(2));
         assert_eq!(public["waiver"], Value::Null);
@@ -173,6 +198,34 @@ mod tests {
         let answer = answers(&report(&question, Some(&grants), &[("app.json", policy(&[]))])).remove(0);
         assert_eq!((&answer["grants"], &answer["outside_account"]), (&json!("given"), &json!("yes")));
         assert!(answer["access"].as_array().unwrap().iter().any(|row| row["cause"] == "grant"));
+        let granted = answer["findings"].as_array().unwrap().iter().find(|finding| finding["rule"] == "grant-outside-account").unwrap();
+        assert_eq!((&granted["policy_name"], &granted["statement_index"], &granted["elements"]), (&Value::Null, &Value::Null, &json!([])));
+        assert_eq!((&granted["grant_id"], &granted["principals"]), (&json!(grants.grants[0].id), &json!(["arn:aws:iam::444455556666:role/partner"])));
+    }
+
+    #[test]
+    fn a_statement_of_many_accounts_beside_many_denies_is_answered_at_the_length_of_the_policy() {
+        let question = question();
+        let accounts: Vec<String> = (0..1_200).map(|at| format!("\"{}\"", 600_000_000_000_u64 + at)).collect();
+        let open = format!("{{\"Effect\":\"Allow\",\"Principal\":{{\"AWS\":[{}]}},\"Action\":\"kms:*\",\"Resource\":\"*\"}}", accounts.join(","));
+        let deny = |at: usize| {
+            format!(
+                "{{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"kms:*\",\"Resource\":\"*\",\"Condition\":{{\"StringEquals\":{{\"aws:SourceVpc\":\"vpc-{at}\"}}}}}}"
+            )
+        };
+        let statements: Vec<String> = std::iter::once(open).chain((0..80).map(deny)).collect();
+        let policy = policy(&statements.iter().map(String::as_str).collect::<Vec<_>>());
+        let text = text(&report(&question, None, &[("app.json", policy.clone())])).unwrap();
+        let answer: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let of_statement = answer[0]["access"].as_array().unwrap().iter().filter(|way| way["statement_index"] == 1 && way["kind"] == "delegation");
+        let callers: Vec<usize> = of_statement.map(|way| way["callers"].as_array().unwrap().len()).collect();
+        // Behind all Denies, of which it is certain that they come in until the effort for one key is spent, and what is then not weighed.
+        assert_eq!((callers.iter().sum::<usize>(), answer[0]["conditions"].as_array().map(Vec::len)), (1_200, Some(80)));
+        assert!(callers.len() <= 3, "{callers:?}");
+        // Findings repeat the statement as evidence.
+        let of_access = serde_json::to_string_pretty(&[&answer[0]["access"], &answer[0]["conditions"]]).unwrap();
+        assert!(of_access.len() < 16 * policy.len(), "{} bytes of a policy of {}", of_access.len(), policy.len());
+        assert!(text.len() < 40 * policy.len(), "{} bytes for a policy of {}", text.len(), policy.len());
     }
 
     #[test]

@@ -2,7 +2,12 @@
 //!
 //! Only texts that a JSON reader took are asked, so that this one need not tell what is wrong with the others: of those it finds what it can.
 
-use std::{collections::BTreeMap, fmt::Write as _, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    ops::Range,
+    sync::Arc,
+};
 
 /// A member of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,13 @@ impl StatementPlace {
     pub(super) fn element(&self, names: &[&str]) -> Option<&Member> {
         names.iter().find_map(|name| self.elements.iter().find(|element| element.name == *name))
     }
+}
+
+/// The member to which the names lead, from the outermost.
+pub(super) fn below(text: &str, members_of: &[Member], path: &[String]) -> Option<Member> {
+    let (name, rest) = path.split_first()?;
+    let member = members_of.iter().find(|member| member.name == *name)?;
+    if rest.is_empty() { Some(member.clone()) } else { below(text, &members(text, member.value.start), rest) }
 }
 
 /// The statements of a policy, in order.
@@ -145,6 +157,12 @@ pub(super) fn strings(text: &str, value: &Range<usize>) -> Vec<Range<usize>> {
         }
     }
     below(text, value, 3)
+}
+
+/// Those of the strings in a value that are one of these.
+pub(super) fn strings_among(text: &str, value: &Range<usize>, wanted: &[Arc<str>]) -> Vec<Range<usize>> {
+    let wanted: BTreeSet<&str> = wanted.iter().map(|wanted| &**wanted).collect();
+    strings(text, value).into_iter().filter(|place| string(text, place).is_some_and(|found| wanted.contains(found.as_str()))).collect()
 }
 
 /// The string that stands there.

@@ -68,8 +68,7 @@ fn descriptor(rule: &RuleInfo) -> Value {
 
 fn result(report: &Report<'_>, checked: &Checked, finding: &Finding, rules: &[&RuleInfo]) -> Value {
     let mut properties = json!({ "severity": finding.severity, "confidence": finding.confidence, "remediation": finding.remediation });
-    let index = checked.statement_index(finding);
-    if let Some(index) = index {
+    if let Some(index) = finding.place.statement() {
         properties["statement_index"] = index.into();
     }
     let mut result = json!({

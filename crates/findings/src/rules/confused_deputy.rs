@@ -21,7 +21,9 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         (`kms:EncryptionContext:aws:logs:arn`). A value that leaves the account open (`arn:aws:logs:*:*:*`, one of a list) says nothing. Source: IAM User Guide, \"The confused deputy problem\".\n\n\
         Medium, and likely, never certain: some services call KMS in their own name without these keys, and for them a condition on the keys keeps the service itself \
         out. Which do, AWS tells in each service's guide; look there before the condition is added. Low, and possible, where `aws:SourceArn` names a resource whose ARN \
-        has no account, such as a bucket: only who knows the bucket knows whose it is, and one that is deleted may be made anew by anybody. A service that may only read about the key is not reported.",
+        has no account, such as a bucket: only who knows the bucket knows whose it is, and one that is deleted may be made anew by anybody. A service that may only read \
+        about the key is low and possible where it must act for a resource of whatever account, and not reported where nothing is said: it then reads in its own \
+        name, as in the policies that AWS recommends for CloudTrail.",
     rests_on: &[RestsOn::Policies],
     remediation: "Add a condition on aws:SourceAccount or aws:SourceArn, if the service's guide says that its requests to KMS carry it.",
     check,
@@ -34,11 +36,16 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let weight = culprit.weigh(|way| {
-            if names_resources(way) { Some((Severity::Low, Confidence::Possible)) } else { Some((Severity::Medium, confidence(way).min(Confidence::Likely))) }
+            if names_resources(way) || more_than_reading(way.actions).is_empty() {
+                Some((Severity::Low, Confidence::Possible))
+            } else {
+                Some((Severity::Medium, confidence(way).min(Confidence::Likely)))
+            }
         });
-        let low = weight.0 == Severity::Low;
+        let low = culprit.ways.iter().all(|way| names_resources(way));
         let for_whom = if low { "for a resource whose ARN does not name its account" } else { "for whomever it acts" };
-        let title = format!("An AWS service is allowed {for_whom}: {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt());
+        let what = if culprit.ways.iter().all(|way| more_than_reading(way.actions).is_empty()) { "allowed to read about the key" } else { "allowed" };
+        let title = format!("An AWS service is {what} {for_whom}: {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt());
         let mut finding = subject.statement_finding(&RULE, weight, title, &culprit);
         if low {
             "A bucket's ARN does not name its account: add a condition on aws:SourceAccount, if the service's guide says that its requests to KMS carry it."
@@ -60,7 +67,9 @@ fn is_deputy(way: &WayIn) -> bool {
         Some(OnBehalf::SomeResource) => way.who != Who::EveryService,
         _ => false,
     };
-    way.kind != Kind::Intent && untold && !more_than_reading(way.actions).is_empty() && !is_fenced_by(way, names_a_resource)
+    // What a service may only read tells nobody much, but that outsiders come in by it is then not ruled out, and nothing else says so.
+    let matters = !more_than_reading(way.actions).is_empty() || way.on_behalf() == Some(OnBehalf::SomeResource);
+    way.kind != Kind::Intent && untold && matters && !is_fenced_by(way, names_a_resource)
 }
 
 /// Whether a condition on `aws:SourceArn` names resources by ARNs that have no account, or have one that is told.

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use kms_insights_policy::{Effect, Principal, PrincipalForm};
 
 use super::{RestsOn, RuleInfo};
@@ -12,7 +14,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     severity: Severity::Medium,
     documentation: "A statement names a principal by its unique id (`AIDA…` for a user, `AROA…` for a role), which is what AWS leaves of a name once the principal \
         is deleted. The id stands for nobody, and stays so when a principal of the same name is made. Source: IAM User Guide, \"IAM identifiers\".\n\n\
-        Low in an Allow, which lets in nobody; medium in a Deny or `NotPrincipal`, which may no longer keep out, or spare, whom it was written for.",
+        Low in an Allow, which lets in nobody; medium in a Deny or `NotPrincipal`, which may no longer keep out, or spare, whom it was written for. A Deny that names nobody \
+        else denies nobody anything: the changed policy is without it, and whoever was meant to be kept out is not kept out either way.",
     rests_on: &[RestsOn::Policies],
     remediation: "Remove the id; if the principal was made anew, write its ARN again.",
     check,
@@ -29,6 +32,11 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let severity = if protective { Severity::Medium } else { Severity::Low };
         let title = format!("Deleted users or roles are named: {}", names(deleted.iter().map(|principal| principal.text.to_string())));
         let mut finding = subject.statement_finding(&RULE, (severity, Confidence::Certain), title, &culprit);
+        finding.principals = deleted.iter().map(|principal| Arc::clone(&principal.text)).collect();
+        if statement.effect == Effect::Deny && !statement.principals.is_negated() && deleted.len() == statement.principals.listed().len() {
+            "The Deny names nobody who is left, so it denies nobody anything, and to remove it changes nothing; if the principal was made anew, write its ARN instead."
+                .clone_into(&mut finding.remediation);
+        }
         finding.changed_policy = culprit.without_principals(&deleted);
         findings.push(finding);
     }

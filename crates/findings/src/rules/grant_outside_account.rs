@@ -21,7 +21,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         ([`stale-grant`](#stale-grant)). That an outsider may retire a grant is not reported: retiring takes access away.\n\n\
         Medium where the account is known to belong to the organization, low where the configuration calls it trusted, else high. Certain where a request exists \
         that comes in; possible where the account cannot be told. Whether the grants could be read at all is told by `grants_status` and `collection_errors`.",
-    rests_on: &[RestsOn::Grants],
+    rests_on: &[RestsOn::Grants, RestsOn::Organization],
     remediation: "Ask the grant's creator whether it is still needed; if not, revoke it (kms:RevokeGrant).",
     check,
 };

@@ -1,8 +1,8 @@
-use kms_insights_policy::access::{Verdict, locks_out_own_account};
+use kms_insights_policy::access::{PolicyName, Verdict, locks_out_own_account};
 use serde_json::json;
 
 use super::{RestsOn, RuleInfo};
-use crate::{Confidence, Finding, Severity, subject::Subject};
+use crate::{Confidence, Finding, Place, Severity, subject::Subject};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "locked-out",
@@ -36,6 +36,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let arn = &subject.context.facts.arn;
     let text = subject.context.facts.policy.observed().map_or("null", |text| text.as_str());
     let mut finding = subject.finding(&RULE, (Severity::High, confidence), title.to_owned(), "policy".to_owned(), text.to_owned());
+    finding.place = Place::Policy { policy: PolicyName::Default, elements: Vec::new() };
     let root = format!("arn:{}:iam::{}:root", arn.partition().as_str(), arn.account());
     let statement = json!({ "Effect": "Allow", "Principal": { "AWS": root }, "Action": "kms:*", "Resource": "*" });
     finding.changed_policy = subject.with_another_statement(document, statement);

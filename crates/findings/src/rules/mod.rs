@@ -8,10 +8,12 @@ mod deleted_principal;
 mod disabled_long;
 mod grant_outside_account;
 mod iam_user;
+mod kms_refuses;
 mod locked_out;
 mod material_expiring;
 mod never_used;
 mod no_alias;
+mod no_effect;
 mod not_action;
 mod not_principal;
 mod not_used;
@@ -50,6 +52,10 @@ pub enum RestsOn {
     Tags,
     /// `kms:GetKeyRotationStatus`
     Rotation,
+    /// `organizations:DescribeOrganization` and `organizations:ListAccounts`: the organization of the key's account
+    Organization,
+    /// `kms:GetKeyPolicy` of the other keys of the multi-Region set
+    ReplicaPolicies,
 }
 
 impl RestsOn {
@@ -63,6 +69,8 @@ impl RestsOn {
             Self::Aliases => "aliases",
             Self::Tags => "tags",
             Self::Rotation => "rotation",
+            Self::Organization => "organization",
+            Self::ReplicaPolicies => "replica_policies",
         }
     }
 }
@@ -104,6 +112,8 @@ pub const RULES: &[RuleInfo] = &[
     iam_user::RULE,
     whole_account::RULE,
     outside_intent::RULE,
+    kms_refuses::RULE,
+    no_effect::RULE,
     deleted_principal::RULE,
     stale_grant::RULE,
     replica_policies_differ::RULE,

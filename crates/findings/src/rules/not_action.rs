@@ -8,7 +8,8 @@ use super::{RestsOn, RuleInfo};
 use crate::{
     Finding, Severity,
     border::Beyond,
-    subject::{Culprit, Subject, confidence, names},
+    culprit::Culprit,
+    subject::{Subject, confidence, names},
 };
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -44,6 +45,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let but = names(patterns.iter().cloned());
         let title = format!("All actions but {but} are allowed to {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt());
         let mut finding = subject.statement_finding(&RULE, weight, title, &culprit);
+        finding.place = culprit.at_actions();
         finding.changed_policy = listed(&culprit);
         findings.push(finding);
     }

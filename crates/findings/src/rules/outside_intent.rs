@@ -5,11 +5,7 @@ use kms_insights_policy::{
 use serde_json::json;
 
 use super::{RestsOn, RuleInfo};
-use crate::{
-    Confidence, Finding, Severity,
-    border::Beyond,
-    subject::{Culprit, Subject},
-};
+use crate::{Confidence, Finding, Severity, border::Beyond, culprit::Culprit, subject::Subject};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "outside-intent",
@@ -20,7 +16,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         Source: AWS KMS Developer Guide, \"Allowing users in other accounts to use a KMS key\".\n\n\
         Low, certain. What the same statement lets outsiders really do is the matter of [`outside-account`](#outside-account) and \
         [`outside-organization`](#outside-organization); a statement for everyone is that of [`public`](#public).",
-    rests_on: &[RestsOn::Policies],
+    rests_on: &[RestsOn::Policies, RestsOn::Organization],
     remediation: "Find out what was meant, and list for outsiders only what they are to do; administration across accounts takes a role in the key's account.",
     check,
 };

@@ -1,6 +1,6 @@
 use kms_insights_policy::access::Kind;
 
-use super::{RestsOn, RuleInfo};
+use super::{RestsOn, RuleInfo, outside_account};
 use crate::{Finding, Severity, border::Beyond, subject::Subject};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -13,8 +13,9 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         High, or low for accounts that the configuration calls trusted (`trusted_accounts`). Certain where the organization's accounts are known and a request \
         exists that comes in. Possible where it is not known whether the principal is outside: the organization's accounts could not be listed, or the policy does not \
         tell the account (an S3 canonical user id, a public identity provider); and where coming in depends on what the policy does not tell. Where nothing is known of \
-        the organization, such principals are reported by [`outside-account`](#outside-account) instead.",
-    rests_on: &[RestsOn::Policies],
+        the organization, such principals are reported by [`outside-account`](#outside-account) instead, under the same id: that the organization could not be read in \
+        one run makes no other finding of them, and no waiver by id ends. A waiver of this rule covers that one, too.",
+    rests_on: &[RestsOn::Policies, RestsOn::Organization],
     remediation: "Check that each account is a party to the data; remove those that are not, list the others as trusted, \
         and narrow them to roles and actions with kms:ViaService or an encryption context.",
     check,
@@ -32,7 +33,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let place = if known { "Outside the organization" } else { "Outside the key's account, perhaps outside its organization" };
         let what = if trusted { "an account is allowed that is called trusted" } else { "this is allowed" };
         let title = format!("{place}, {what}: {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt());
-        let mut finding = subject.statement_finding(&RULE, weight, title, &culprit);
+        // Where nothing is known of the organization the other rule speaks of the same: it is one matter, and has one id.
+        let mut finding = subject.statement_finding_by_name(&RULE, outside_account::RULE.id, weight, title, &culprit);
         finding.changed_policy = culprit.listed().and_then(|gone| culprit.without_principals(&gone));
         findings.push(finding);
     }

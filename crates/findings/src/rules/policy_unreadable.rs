@@ -1,10 +1,10 @@
 use kms_insights_model::Failure;
-use kms_insights_policy::access::PolicyName;
+use kms_insights_policy::{PolicyError, access::PolicyName};
 use serde_json::json;
 
 use super::RuleInfo;
 use crate::{
-    Confidence, Finding, Severity,
+    Confidence, ElementPath, Finding, Place, Severity,
     subject::{Subject, json, prefix},
 };
 
@@ -31,7 +31,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if let Some(Failure { action, code, message }) = failure {
             let evidence = json(&json!({ "status": status.as_str(), "operation": action.to_string(), "code": code.as_str(), "message": message }));
             let title = format!("The policy could not be read: {code}");
-            findings.push(subject.finding(&RULE, (severity, Confidence::Certain), title, format!("{}{action}", prefix(name)), evidence));
+            let finding = subject.finding(&RULE, (severity, Confidence::Certain), title, format!("{}{action}", prefix(name)), evidence);
+            findings.push(Finding { place: Place::Policy { policy: name, elements: Vec::new() }, ..finding });
         }
     }
     for policy in &subject.policies {
@@ -42,7 +43,20 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             };
             let evidence = json(&json!({ "error": error.to_string(), "policy": text.map(kms_insights_model::PolicyText::as_str) }));
             let title = format!("The policy's text is not a key policy: {error}");
-            findings.push(subject.finding(&RULE, (severity, Confidence::Certain), title, format!("{}text of the policy", prefix(policy.name)), evidence));
+            let finding = subject.finding(&RULE, (severity, Confidence::Certain), title, format!("{}text of the policy", prefix(policy.name)), evidence);
+            findings.push(Finding { place: at(policy.name, error), ..finding });
         }
+    }
+}
+
+/// Where the text is at fault.
+fn at(policy: PolicyName, error: &PolicyError) -> Place {
+    let place = error.place();
+    // What is nested in an element has names of anybody's choice, with dots in them.
+    let outermost = place.and_then(|place| place.element.as_deref()?.split('.').next());
+    let elements: Vec<ElementPath> = outermost.map(|name| vec![name.to_owned()]).into_iter().collect();
+    match place.and_then(|place| place.statement) {
+        Some(index) => Place::Statement { policy, index, elements },
+        None => Place::Policy { policy, elements },
     }
 }

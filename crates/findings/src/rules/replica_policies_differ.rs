@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{RestsOn, RuleInfo};
 use crate::{
-    Confidence, Finding, ReplicaPolicy, Severity,
+    Confidence, Finding, Place, ReplicaPolicy, Severity,
     canonical_policy::{canonical, parts},
     subject::{Subject, json},
 };
@@ -25,7 +25,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         Medium, and certain that they differ; which of them is as it should be, the rule cannot know. Each key of the set is reported once, and `cause` \
         names the keys whose policy differs; `evidence` has what only one side says, of three of them at most. A key whose policy could not be read or \
         understood is not compared: that is the matter of [`policy-unreadable`](#policy-unreadable). The policy `AWS_RAM` is not compared.",
-    rests_on: &[RestsOn::Policies],
+    rests_on: &[RestsOn::Policies, RestsOn::ReplicaPolicies],
     remediation: "Compare the policies and give all keys of the set the same one (kms:PutKeyPolicy in each Region), or waive the difference if it is meant.",
     check,
 };
@@ -54,13 +54,9 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let content = json!(compared).to_string();
     compared.truncate(LIMIT);
     let evidence = json!({ "differs_from": compared, "not_shown": others.len().saturating_sub(LIMIT) });
-    findings.push(subject.finding_of(
-        &RULE,
-        (Severity::Medium, Confidence::Certain),
-        title,
-        (format!("policy of {}", arns.join(", ")), &content),
-        json(&evidence),
-    ));
+    let finding =
+        subject.finding_of(&RULE, (Severity::Medium, Confidence::Certain), title, (format!("policy of {}", arns.join(", ")), &content), json(&evidence));
+    findings.push(Finding { place: Place::Policy { policy: PolicyName::Default, elements: Vec::new() }, ..finding });
 }
 
 fn compared(other: &ReplicaPolicy, here: &BTreeSet<String>, there: &BTreeSet<String>) -> Value {

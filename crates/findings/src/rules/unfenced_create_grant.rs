@@ -9,8 +9,9 @@ use crate::{
     Finding, Severity,
     border::Beyond,
     changed_policy::add_condition,
+    culprit::Culprit,
     fences::{demands_a_value, has_wildcard, is_account, is_fenced_by},
-    subject::{Culprit, Subject, confidence},
+    subject::{Subject, confidence},
 };
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -52,6 +53,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         });
         let title = format!("Grants to anybody may be made by {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt());
         let mut finding = subject.statement_finding(&RULE, weight, title, &culprit);
+        finding.place = culprit.at_actions();
         finding.changed_policy = apart(&culprit);
         findings.push(finding);
     }

@@ -4,11 +4,7 @@ use kms_insights_policy::{
 };
 
 use super::{RestsOn, RuleInfo};
-use crate::{
-    Finding, Severity,
-    border::Beyond,
-    subject::{Culprit, Subject},
-};
+use crate::{Finding, Severity, border::Beyond, culprit::Culprit, subject::Subject};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "wildcard-actions",
@@ -45,7 +41,8 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             "All KMS actions are allowed to"
         };
         let title = format!("{what} {}{}{}", culprit.whom(), culprit.fences(), culprit.doubt());
-        findings.push(subject.statement_finding(&RULE, (severity, culprit.confidence()), title, &culprit));
+        let finding = subject.statement_finding(&RULE, (severity, culprit.confidence()), title, &culprit);
+        findings.push(Finding { place: culprit.at_actions(), ..finding });
     }
 }
 

@@ -165,7 +165,7 @@ impl Attempt<'_> {
                 }
                 match self.carried(term) {
                     Carried::This(values) if term.goes_beyond(self.who, self.around) && at(values.as_deref()) != Some(true) => Some(Err(term.key.doubt())),
-                    Carried::This(values) => Some(at(values.as_deref()).ok_or("a policy variable or operator cannot be decided")),
+                    Carried::This(values) => Some(at(values.as_deref()).ok_or("a policy variable, operator or value cannot be decided")),
                     Carried::Unknown(values) => {
                         let outcomes: Vec<Option<bool>> =
                             values.iter().map(|value| at(value.clone().map(|value| [value]).as_ref().map(<[String; 1]>::as_slice))).collect();

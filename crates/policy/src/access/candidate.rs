@@ -174,6 +174,13 @@ pub(crate) fn of_account(account: CallerAccount, patterns: &[String], clauses: &
             *part = account.id.to_string();
         }
         partition.clone_into(&mut parts[1]);
+        // Of what is compared without regard to case, what AWS writes in lower case.
+        for part in [0, 2] {
+            parts[part] = parts[part].to_lowercase();
+        }
+        if let Some((kind, name)) = parts[5].split_once('/') {
+            parts[5] = format!("{}/{name}", kind.to_lowercase());
+        }
         if parts[2].contains(['*', '?']) {
             "iam".clone_into(&mut parts[2]);
         }

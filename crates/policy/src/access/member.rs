@@ -1,6 +1,7 @@
 //! Whether the callers of a class are among the principals that a statement lists.
 //!
-//! Source: IAM User Guide, "AWS JSON policy elements: Principal" and "`NotPrincipal`".
+//! Source: IAM User Guide, "AWS JSON policy elements: Principal" and "`NotPrincipal`". IAM distinguishes no names by case: an ARN in another case is that of the same
+//! role or user, or of none, and which of these AWS does not document.
 
 use kms_insights_model::Arn;
 
@@ -62,10 +63,11 @@ pub(crate) fn stands_for(listed: &Principal, who: &Who, around: &Surroundings<'_
         (_, Who::Named(principal)) if listed.principal_type == principal.principal_type && listed.text == principal.text && !who.cannot_be_told() => {
             Holds::Always
         }
+        (Form::Role(_) | Form::User(_) | Form::AssumedRole(_), Who::Named(principal)) if same_but_for_case(&listed.text, &principal.text) => Holds::Depends,
         (Form::Role(_), Who::Named(principal)) => match principal.form {
             Form::Role(_) | Form::User(_) | Form::FederatedUser(_) => Holds::Never,
             // A session carries the name of its role, not its path.
-            Form::AssumedRole(_) if role_name(&listed.text) != session_role(&principal.text) => Holds::Never,
+            Form::AssumedRole(_) if !same_name(role_name(&listed.text), session_role(&principal.text)) => Holds::Never,
             _ => Holds::Depends,
         },
         (Form::User(_), Who::Named(principal)) => match principal.form {
@@ -74,7 +76,7 @@ pub(crate) fn stands_for(listed: &Principal, who: &Who, around: &Surroundings<'_
         },
         (Form::AssumedRole(_), Who::Named(principal)) => match principal.form {
             Form::User(_) | Form::AssumedRole(_) | Form::FederatedUser(_) => Holds::Never,
-            Form::Role(_) if role_name(&principal.text) != session_role(&listed.text) => Holds::Never,
+            Form::Role(_) if !same_name(role_name(&principal.text), session_role(&listed.text)) => Holds::Never,
             _ => Holds::Depends,
         },
         (Form::FederatedUser(_), Who::Named(principal)) => match principal.form {
@@ -102,9 +104,15 @@ pub(crate) fn is(listed: &Principal, caller: &Caller, around: &Surroundings<'_>)
         Form::Account(_) => of_account(),
         // A federated session does not say whose it is.
         Form::User(_) if matches!(caller, Caller::FederatedUser { .. }) && of_account() => return None,
+        Form::Role(_) | Form::User(_) if caller.arn().is_some_and(|arn| same_but_for_case(&listed.text, arn)) => return None,
         Form::Role(_) | Form::User(_) | Form::FederatedUser(_) => caller.arn() == Some(&*listed.text),
-        Form::AssumedRole(_) => match caller {
-            Caller::Role { session, .. } => of_account() && session_of(&listed.text) == (caller.role_name(), Some(session.as_str())),
+        Form::AssumedRole(_) => match (caller, session_of(&listed.text)) {
+            (Caller::Role { session, .. }, (role, Some(listed))) if of_account() && session == listed => {
+                if role != caller.role_name() && same_name(role, caller.role_name()) {
+                    return None;
+                }
+                role == caller.role_name()
+            }
             _ => false,
         },
         Form::Service | Form::Deleted => false,
@@ -154,6 +162,7 @@ pub(crate) fn spares(listed: &[Principal], who: &Who, around: &Surroundings<'_>)
             (true, true) => Holds::Always,
             // Without its account a principal "might" be denied, says the documentation.
             (true, false) => Holds::Depends,
+            (false, _) if lists(&|listed| same_but_for_case(&listed.text, &principal.text)) => Holds::Depends,
             (false, _) => Holds::Never,
         },
         _ if lists(&of_account) => Holds::Depends,
@@ -191,6 +200,15 @@ pub(crate) fn spares_caller(listed: &[Principal], caller: &Caller, around: &Surr
             }
         }
     }
+}
+
+/// Whether ARNs differ in nothing but their case.
+fn same_but_for_case(one: &str, other: &str) -> bool {
+    one != other && one.eq_ignore_ascii_case(other)
+}
+
+fn same_name(one: Option<&str>, other: Option<&str>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
 /// The name of a service without its Region: `logs.amazonaws.com` and `logs.eu-central-1.amazonaws.com` may be one caller, by which name it calls is not documented.

@@ -6,7 +6,13 @@ use kms_insights_model::AccountId;
 
 use crate::{
     Principal, PrincipalForm, PrincipalType, Surroundings, Test,
-    access::{CallerAccount, Who, arn_pattern::ArnPattern, fence::Clause, literal::Literal, term::Term},
+    access::{
+        CallerAccount, Who,
+        arn_pattern::{ArnPattern, Matching},
+        fence::Clause,
+        literal::Literal,
+        term::Term,
+    },
     context_key::ContextKey,
 };
 
@@ -182,12 +188,15 @@ fn principals(who: &Who, term: &Term, test: Test, around: &Surroundings<'_>) -> 
     let mut varies = false;
     for value in &term.condition.values {
         let pattern = ArnPattern::read(value, test);
-        if pattern.is_of_nobody {
-            continue;
+        match pattern.matching {
+            Matching::Nobody => continue,
+            // No class: the condition stays, and nobody can tell whom it lets in.
+            Matching::Undocumented => return None,
+            Matching::All | Matching::One | Matching::Some => {}
         }
         let told = pattern.caller_account(around.key);
-        let account = told.or_else(|| who.account(around).filter(|_| !pattern.matches_all && !value.contains("${")))?;
-        exact &= pattern.is_exact;
+        let account = told.or_else(|| who.account(around).filter(|_| pattern.matching != Matching::All && !value.contains("${")))?;
+        exact &= pattern.matching == Matching::One;
         varies |= value.contains("${");
         by_account.entry(account).or_default().push(without_variables(value));
     }

@@ -8,7 +8,7 @@ use crate::{
     ActionSet, Condition, Operator, PrincipalForm, Surroundings, Test,
     access::{
         Who,
-        arn_pattern::ArnPattern,
+        arn_pattern::{ArnPattern, Matching},
         member::Holds,
         range::{ELSEWHERE, Range, range},
     },
@@ -257,8 +257,7 @@ fn turned(condition: &Condition, around: &Surroundings<'_>) -> Option<Condition>
 /// Whether all values that the key can have for these callers match the value of a condition, or none.
 fn fit(test: Test, key: ContextKey, value: &str, who: &Who, around: &Surroundings<'_>) -> Holds {
     let stars = !value.is_empty() && value.bytes().all(|byte| byte == b'*');
-    let wildcards = matches!(test, Test::StringLike | Test::Arn);
-    if wildcards && stars {
+    if test == Test::StringLike && stars {
         return Holds::Always;
     }
     match key {
@@ -272,8 +271,8 @@ fn fit(test: Test, key: ContextKey, value: &str, who: &Who, around: &Surrounding
         ContextKey::PrincipalArn => {
             let pattern = ArnPattern::read(value, test);
             match who.account(around) {
-                _ if pattern.matches_all => Holds::Always,
-                _ if pattern.is_of_nobody => Holds::Never,
+                _ if pattern.matching == Matching::All => Holds::Always,
+                _ if pattern.matching == Matching::Nobody => Holds::Never,
                 Some(account) if pattern.excludes(account, around.key) => Holds::Never,
                 _ => Holds::Depends,
             }

@@ -6,7 +6,15 @@ use kms_insights_model::AccountId;
 
 use crate::{
     ActionSet, Surroundings, Test,
-    access::{Trust, Who, arn_pattern::ArnPattern, caller::Request, example, fence::Fence, literal::Literal, member},
+    access::{
+        Trust, Who,
+        arn_pattern::{ArnPattern, Matching},
+        caller::Request,
+        example,
+        fence::Fence,
+        literal::Literal,
+        member,
+    },
     context_key::ContextKey,
     surroundings::OWN_ORGANIZATION,
 };
@@ -183,7 +191,7 @@ pub(crate) fn on_behalf<'l>(literals: impl Iterator<Item = &'l Literal>) -> OnBe
                 named
             }
             ContextKey::SourceArn => {
-                some_resource |= !values.iter().any(|value| ArnPattern::read(value, test).matches_all);
+                some_resource |= !values.iter().any(|value| ArnPattern::read(value, test).matching == Matching::All);
                 values.iter().map(|value| ArnPattern::read(value, test).account).collect()
             }
             ContextKey::SourceOrgId | ContextKey::SourceOrgPaths => {

@@ -5,7 +5,7 @@
 //! the text to the fence, and the rest is making it short: what always holds is dropped, what never holds closes the way, and conditions on the caller narrow the
 //! class of callers.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use kms_insights_model::Grant;
 
@@ -73,6 +73,7 @@ pub fn key_access(policies: KeyPolicies<'_>, grants: &[Grant], around: &Surround
     let work = Work::for_grants();
     for grant in grants {
         for (opening, resource) in grant::openings(grant, around) {
+            let denies = covering(&opening, &denies, around);
             open(opening, &denies, &Cause::Grant(Arc::from(grant.id.as_str())), resource.as_deref(), (around, &work), &mut access.ways);
         }
     }
@@ -95,26 +96,37 @@ fn statement_access(
     // Whom `NotPrincipal` leaves is the same for all that it lists.
     let asked = if statement.principals.is_negated() { 1 } else { listed.len() };
     for (at, principal) in listed.iter().take(asked).enumerate() {
-        let of_principal = || {
-            template.iter().map(|opening| match statement.principals {
-                Principals::Only(_) => Opening { who: Who::listed(principal, around), ..opening.clone() },
-                Principals::Except(_) => opening.clone(),
-            })
+        let who = match statement.principals {
+            Principals::Only(_) => Who::listed(principal, around),
+            Principals::Except(_) => Who::Everyone,
         };
+        // The workshop's labels are given without a look at any Deny; the ways are not. Only what a Deny covers is settled a second time.
         let before = ways.len();
-        for opening in of_principal() {
+        let mut covered: Vec<Covered<'_>> = Vec::new();
+        for opening in &template {
+            let opening = Opening { who: who.clone(), ..opening.clone() };
+            let denies = covering(&opening, denies, around);
+            let kept = (!denies.is_empty()).then(|| opening.clone());
+            let from = ways.len();
             open(opening, &[], &cause, None, (around, work), ways);
+            covered.extend(kept.filter(|_| ways.len() > from).map(|opening| Covered { opening, denies, ways: from..ways.len() }));
         }
         let rows_of = if statement.principals.is_negated() { &listed[..] } else { &listed[at..=at] };
         rows.extend(rows_of.iter().map(|principal| StatementPrincipal::new(statement, principal, &ways[before..], around)));
-        // The workshop's labels are given without a look at any Deny; the ways are not.
-        if !denies.is_empty() && ways.len() > before {
-            ways.truncate(before);
-            for opening in of_principal() {
-                open(opening, denies, &cause, None, (around, work), ways);
-            }
+        // From the last on, so that the places of the others stay.
+        for Covered { opening, denies, ways: plain } in covered.into_iter().rev() {
+            let mut left = Vec::new();
+            open(opening, &denies, &cause, None, (around, work), &mut left);
+            ways.splice(plain, left);
         }
     }
+}
+
+/// An opening of which Denies take something back, and the ways that it would open without them.
+struct Covered<'d> {
+    opening: Opening,
+    denies: Vec<&'d Deny<'d>>,
+    ways: Range<usize>,
 }
 
 /// What a statement or grant allows before any Deny.
@@ -130,6 +142,22 @@ struct Deny<'a> {
     principals: &'a Principals,
     actions: ActionSet,
     terms: Vec<Arc<Term>>,
+}
+
+impl Deny<'_> {
+    /// What of the caller keeps the Deny from covering a request.
+    fn spares(&self) -> Literal {
+        match self.principals {
+            Principals::Only(listed) => Literal::NotAmong { principals: Arc::clone(listed), of_not_principal: false },
+            Principals::Except(listed) => Literal::Spared(Arc::clone(listed)),
+        }
+    }
+}
+
+/// The Denies that cover any request of the opening, as far as actions and callers tell.
+fn covering<'d>(opening: &Opening, denies: &'d [Deny<'d>], around: &Surroundings<'_>) -> Vec<&'d Deny<'d>> {
+    let Opening { who, actions, .. } = opening;
+    denies.iter().filter(|deny| actions.intersects(deny.actions) && deny.spares().weigh(who, *actions, around) != Holds::Always).collect()
 }
 
 fn denies<'a>(policies: KeyPolicies<'a>, around: &Surroundings<'_>) -> Vec<Deny<'a>> {
@@ -180,19 +208,13 @@ pub(crate) fn split(actions: ActionSet, terms: &[Arc<Term>]) -> Vec<ActionSet> {
     sets
 }
 
-/// Takes the Denies from an opening, and adds the ways that are left.
-fn open(opening: Opening, denies: &[Deny<'_>], cause: &Cause, resource: Option<&str>, (around, work): (&Surroundings<'_>, &Work), ways: &mut Vec<WayIn>) {
+/// Takes the Denies that cover an opening from it, and adds the ways that are left.
+fn open(opening: Opening, denies: &[&Deny<'_>], cause: &Cause, resource: Option<&str>, (around, work): (&Surroundings<'_>, &Work), ways: &mut Vec<WayIn>) {
     let Opening { who, actions, clauses } = opening;
     let mut doubt = who.cannot_be_told().then_some("who that is cannot be told");
     let mut pieces = vec![(actions, clauses)];
     for deny in denies {
-        let caller = match deny.principals {
-            Principals::Only(listed) => Literal::NotAmong { principals: Arc::clone(listed), of_not_principal: false },
-            Principals::Except(listed) => Literal::Spared(Arc::clone(listed)),
-        };
-        if !actions.intersects(deny.actions) || caller.weigh(&who, actions, around) == Holds::Always {
-            continue;
-        }
+        let caller = deny.spares();
         let mut after = Vec::with_capacity(pieces.len());
         for (actions, mut clauses) in pieces {
             let covered = split(actions & deny.actions, &deny.terms);

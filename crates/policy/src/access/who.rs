@@ -48,7 +48,8 @@ pub enum Who {
     Organization(Arc<str>),
     /// Every principal of an account, without a need for an IAM policy in the key's own account.
     PrincipalsOf(CallerAccount),
-    /// Principals of an account whose ARN matches one of these patterns.
+    /// Principals of an account whose ARN matches one of these patterns, as one text: their ARNs have no colons but those between the parts, so that a pattern of six
+    /// parts, which ARN operators compare one by one, matches the same of them. Of fewer parts it is none of these where ARNs are compared.
     PrincipalsLike(CallerAccount, Arc<[String]>),
     /// An account: its IAM policies decide which of its principals.
     Account(CallerAccount),

@@ -157,6 +157,10 @@ impl Generator {
         }
         let account = ACCOUNTS.into_iter().find(|account| name.contains(account))?;
         let by_name = |name: &str| ROLES.into_iter().find(|role| role.rsplit('/').next() == Some(name));
+        // AWS writes ARNs in lower case: nobody has another one.
+        if name.starts_with("ARN:") {
+            return Some(self.caller_of(account));
+        }
         match name.splitn(6, ':').nth(5).and_then(|resource| resource.split_once('/')) {
             Some(("role", _)) => Some(Caller::Role { arn: name.to_owned(), session: self.pick(&SESSIONS).to_owned() }),
             Some(("user", _)) => Some(Caller::User { arn: name.to_owned() }),

@@ -71,8 +71,9 @@ impl Generator {
             20 => "*".to_owned(),
             // The same digits in another partition, and the ids of a deleted role and user.
             21 => format!("arn:aws-cn:iam::{account}:root"),
-            22 => "AROAEXAMPLEDELETED001".to_owned(),
-            _ => "AIDAEXAMPLEDELETED001".to_owned(),
+            22 => self.pick(&["AROAEXAMPLEDELETED001", "AIDAEXAMPLEDELETED001"]).to_owned(),
+            // In another case: another role, and no principal at all.
+            _ => format!("{}{}", self.pick(&["arn:aws:iam::", "ARN:AWS:IAM::"]), self.pick(&[format!("{account}:role/APP"), format!("{account}:ROOT")])),
         }
     }
 
@@ -144,7 +145,18 @@ impl Generator {
 
     fn operator(&mut self, key: &Key) -> &'static str {
         const TEXT: [&str; 6] = ["StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"];
-        const ARN: [&str; 8] = ["ArnEquals", "ArnLike", "ArnLike", "ArnNotEquals", "ArnNotLike", "StringEquals", "StringLike", "StringNotLike"];
+        const ARN: [&str; 10] = [
+            "ArnEquals",
+            "ArnLike",
+            "ArnLike",
+            "ArnNotEquals",
+            "ArnNotLike",
+            "StringEquals",
+            "StringLike",
+            "StringNotLike",
+            "StringEqualsIgnoreCase",
+            "StringNotEqualsIgnoreCase",
+        ];
         const NUMBER: [&str; 6] =
             ["NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals"];
         const DATE: [&str; 6] = ["DateEquals", "DateNotEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals"];

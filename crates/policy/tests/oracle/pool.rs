@@ -119,6 +119,11 @@ const SOURCE_VALUES: &[&str] = &[
     "arn:aws:s3:::*",
     "arn:aws:cloudtrail:eu-central-1:444455556666:trail/all",
     "arn:aws:cloudtrail:*:*:trail/*",
+    "arn:aws:logs:EU-CENTRAL-1:111122223333:log-group:/app/*",
+    "arn:aws:cloudtrail:*:444455556666:*",
+    "*:111122223333:log-group:*",
+    "arn:aws:s3:*",
+    "*",
 ];
 
 /// The condition keys of the generated policies.
@@ -140,6 +145,19 @@ pub const KEYS: [Key; 38] = [
             "arn:*:iam::${aws:ResourceAccount}:*",
             "arn:aws:iam::${aws:PrincipalAccount}:user/${aws:username}",
             "arn:aws:iam::111122223333:role/${aws:PrincipalTag/team}",
+            // Another case is another ARN, but where case is ignored.
+            "arn:aws:iam::111122223333:role/APP",
+            "ARN:AWS:IAM::111122223333:ROLE/TEAM/ADMIN",
+            "arn:aws:iam::444455556666:ROLE/*",
+            // What has six parts with wildcards in any of them, and what has fewer.
+            "arn:*:iam::111122223333:*",
+            "*:*:*:*:444455556666:*",
+            "*",
+            "arn:aws:iam::*",
+            "arn:*:role/app",
+            "arn:aws:*:111122223333:role/*",
+            "*:user/alice",
+            "${aws:PrincipalArn}",
         ],
     ),
     key("aws:PrincipalAccount", Kind::Text, ACCOUNT_VALUES),
@@ -182,7 +200,14 @@ pub const KEYS: [Key; 38] = [
     key(
         "kms:GranteePrincipal",
         Kind::Arn,
-        &["arn:aws:iam::111122223333:role/app", "arn:aws:iam::444455556666:role/*", "arn:aws:iam::${aws:PrincipalAccount}:*"],
+        &[
+            "arn:aws:iam::111122223333:role/app",
+            "arn:aws:iam::444455556666:role/*",
+            "arn:aws:iam::${aws:PrincipalAccount}:*",
+            "arn:aws:iam::111122223333:ROLE/app",
+            "arn:aws:iam::*",
+            "${aws:PrincipalArn}",
+        ],
     ),
     key(
         "aws:SourceIp",

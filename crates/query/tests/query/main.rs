@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod finding_changes;
 mod fixture;
 mod formats;
 mod functions;

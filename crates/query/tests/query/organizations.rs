@@ -1,52 +1,15 @@
-//! Which runs the views show, of one organization and of several, and what they say changed.
-
-use std::path::Path;
+//! Which runs the views show, of one organization and of several, and what they say changed in each.
 
 use kms_insights_lake::tables::{keys::KeyRow, runs::RunRow};
-use kms_insights_query::output::{Format, TableLayout, write};
 use tempfile::TempDir;
 
 use crate::{
-    fixture::{APP, DATA, account, arn, at, engine_over, error, finding, grant, key, last_used, run, selected, statement, write_rows},
+    fixture::{
+        APP, DATA, REGION, account, arn, at, completion, error, finding, grant, key, last_used, numbered, publish, rows_of, run_of, selected, statement,
+        write_rows,
+    },
     ways::{access, by_grant},
 };
-
-const REGION: &str = "eu-central-1";
-
-/// A run of an organization that begins on a day of November and is published on the same.
-fn run_of(organization: Option<&str>, day: u32, number: u32) -> RunRow {
-    RunRow { organization_id: organization.map(str::to_owned), ..run(&format!("202611{day:02}T060000Z-{number:08}"), "complete") }
-}
-
-/// The run that completes `earlier`, published on a later day.
-fn completion(earlier: &RunRow, day: u32, number: u32) -> RunRow {
-    let run_id = format!("{}-{number:08}", &earlier.run_id[..16]);
-    let finished_at = at(&format!("2026-11-{day:02}T12:00:00Z"));
-    RunRow { run_id, finished_at, resumed_from: Some(earlier.run_id.clone()), ..earlier.clone() }
-}
-
-fn publish(root: &Path, run: &RunRow, account_id: &str, keys: &[KeyRow]) {
-    write_rows(root, &run.run_id, &[account(&run.run_id, account_id, "app", "complete", None)]);
-    write_rows(root, &run.run_id, keys);
-    write_rows(root, &run.run_id, std::slice::from_ref(run));
-}
-
-/// A key with this number, made on a day of November.
-fn numbered(run: &RunRow, account: &str, number: u32, day: u32) -> KeyRow {
-    let made = key(&run.run_id, account, REGION, &format!("00000000-0000-0000-0000-{number:012}"), &format!("alias/{number}"));
-    KeyRow { created_at: Some(at(&format!("2026-11-{day:02}T00:00:00Z"))), ..made }
-}
-
-/// The rows of a query, sorted, as texts joined by a space.
-async fn rows(folder: &TempDir, sql: &str) -> Vec<String> {
-    let engine = engine_over(folder.path()).await.unwrap();
-    let result = engine.query(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
-    let mut out = Vec::new();
-    write(result, Format::Csv, TableLayout::default(), &mut out).await.unwrap();
-    let mut rows: Vec<String> = String::from_utf8(out).unwrap().lines().skip(1).map(|line| line.replace(',', " ")).collect();
-    rows.sort_unstable();
-    rows
-}
 
 #[tokio::test]
 async fn an_old_run_completed_after_a_newer_one_is_not_shown_in_its_place() {
@@ -57,15 +20,18 @@ async fn an_old_run_completed_after_a_newer_one_is_not_shown_in_its_place() {
     for (run, state) in [(&old, "Enabled"), (&newer, "PendingDeletion"), (&completed, "Enabled")] {
         publish(folder.path(), run, APP, &[KeyRow { state: Some(state.to_owned()), ..numbered(run, APP, 1, 1) }]);
     }
-    assert_eq!(rows(&folder, "SELECT run_id, snapshot_date FROM latest_run").await, ["20261102T060000Z-00000002 2026-11-02"]);
-    assert_eq!(rows(&folder, "SELECT state, run_id FROM key_overview").await, ["PendingDeletion 20261102T060000Z-00000002"]);
-    assert_eq!(rows(&folder, "SELECT subject, change, value_before, value_now FROM changes_since_previous").await, ["state changed Enabled PendingDeletion"]);
+    assert_eq!(rows_of(&folder, "SELECT run_id, snapshot_date FROM latest_run").await, ["20261102T060000Z-00000002 2026-11-02"]);
+    assert_eq!(rows_of(&folder, "SELECT state, run_id FROM key_overview").await, ["PendingDeletion 20261102T060000Z-00000002"]);
+    assert_eq!(
+        rows_of(&folder, "SELECT subject, change, value_before, value_now FROM changes_since_previous").await,
+        ["state changed Enabled PendingDeletion"]
+    );
 
     let alone = tempfile::tempdir().unwrap();
     for run in [&old, &completed] {
         publish(alone.path(), run, APP, &[numbered(run, APP, 1, 1)]);
     }
-    assert_eq!(rows(&alone, "SELECT run_id FROM latest_run").await, ["20261101T060000Z-00000003"], "of the two it has more");
+    assert_eq!(rows_of(&alone, "SELECT run_id FROM latest_run").await, ["20261101T060000Z-00000003"], "of the two it has more");
 }
 
 #[tokio::test]
@@ -87,7 +53,7 @@ async fn each_organization_has_a_run_that_is_shown() {
         write_rows(folder.path(), &run.run_id, std::slice::from_ref(&run));
     }
     assert_eq!(
-        rows(&folder, "SELECT COALESCE(organization_id, 'none'), scope, run_id FROM latest_run").await,
+        rows_of(&folder, "SELECT COALESCE(organization_id, 'none'), scope, run_id FROM latest_run").await,
         [
             "none whole 20261102T060000Z-00000007",
             "o-1 whole 20261102T060000Z-00000002",
@@ -188,7 +154,7 @@ async fn views_show_the_runs_of_several_organizations_side_by_side() {
     for (sql, of_organization, of_account) in cases {
         let of_each = [of_organization, of_organization, of_account.unwrap_or(of_organization)];
         let expected: Vec<String> = runs.iter().zip(of_each).flat_map(|(run, rows)| rows.iter().map(move |row| format!("{run} {row}"))).collect();
-        assert_eq!(rows(&folder, sql).await, expected, "{sql}");
+        assert_eq!(rows_of(&folder, sql).await, expected, "{sql}");
     }
 }
 
@@ -209,79 +175,6 @@ async fn what_changed_is_told_of_each_organization_by_itself() {
     // A third was read once, and with a key that the first has too: nothing was there before.
     let once = run_of(Some("o-3"), 5, 5);
     publish(folder.path(), &once, APP, &[numbered(&once, APP, 1, 1), numbered(&once, APP, 7, 4)]);
-    let changes = rows(&folder, "SELECT split_part(key_arn, '-', 7), subject, change FROM changes_since_previous").await;
+    let changes = rows_of(&folder, "SELECT split_part(key_arn, '-', 7), subject, change FROM changes_since_previous").await;
     assert_eq!(changes, ["000000000002 key appeared"]);
-}
-
-#[tokio::test]
-async fn a_finding_is_gone_or_new_only_where_what_its_rule_rests_on_was_read_in_both_runs() {
-    type Unread = fn(KeyRow) -> KeyRow;
-    let facts: [(&str, &str, Unread); 9] = [
-        ("pending-deletion", "public", |key| KeyRow { metadata_status: "denied".to_owned(), ..key }),
-        ("public", "never-used", |key| KeyRow { policy_status: "denied".to_owned(), ..key }),
-        ("public", "never-used", |key| KeyRow { ram_policy_status: "failed".to_owned(), ..key }),
-        ("iam-user", "never-used", |key| KeyRow { policy_error: Some("no JSON".to_owned()), ..key }),
-        ("grant-outside-account", "public", |key| KeyRow { grants_status: "failed".to_owned(), ..key }),
-        ("never-used", "pending-deletion", |key| KeyRow { last_usage_status: "failed".to_owned(), ..key }),
-        ("no-alias", "required-tags", |key| KeyRow { aliases_status: "denied".to_owned(), ..key }),
-        ("required-tags", "no-alias", |key| KeyRow { tags_status: "denied".to_owned(), ..key }),
-        ("rotation-off", "policy-unreadable", |key| KeyRow { rotations_status: "denied".to_owned(), ..key }),
-    ];
-    let folder = tempfile::tempdir().unwrap();
-    let (before, now) = (run_of(Some("o-1"), 1, 1), run_of(Some("o-1"), 2, 2));
-    let (mut old, mut new, mut found_before, mut found_now, mut expected) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (number, (resting, other, unread)) in (1..).zip(facts) {
-        let found = |key: &KeyRow| [resting, other].map(|rule| finding(key, &format!("{} {rule}", key.key_id), rule, "high"));
-        // The earlier run could not look at the first key, the later one not at the second.
-        let [first, second] = [2 * number, 2 * number + 1].map(|number| [numbered(&before, APP, number, 1), numbered(&now, APP, number, 1)]);
-        found_now.extend(found(&first[1]));
-        found_before.extend(found(&second[0]));
-        let [[first_before, first_now], [second_before, second_now]] = [first, second];
-        old.extend([unread(first_before), second_before]);
-        new.extend([first_now, unread(second_now)]);
-        for (key, of_resting, of_other) in [(2 * number, "first_read", "appeared"), (2 * number + 1, "not_read", "gone")] {
-            expected.extend([format!("{key:012} {of_resting} {resting}: {resting} found"), format!("{key:012} {of_other} {other}: {other} found")]);
-        }
-    }
-    for (run, keys, found) in [(&before, old, found_before), (&now, new, found_now)] {
-        write_rows(folder.path(), &run.run_id, &found);
-        publish(folder.path(), run, APP, &keys);
-    }
-    expected.sort_unstable();
-    let sql = "SELECT split_part(key_arn, '-', 7), change, COALESCE(value_before, value_now) FROM changes_since_previous WHERE subject = 'finding'";
-    assert_eq!(rows(&folder, sql).await, expected);
-}
-
-#[tokio::test]
-async fn findings_on_keys_that_appeared_or_went_go_with_their_keys() {
-    let folder = tempfile::tempdir().unwrap();
-    let (before, now) = (run_of(Some("o-1"), 10, 1), run_of(Some("o-1"), 20, 2));
-    let kept = |run: &RunRow| numbered(run, APP, 1, 1);
-    let (gone, abroad) = (numbered(&before, APP, 2, 1), key(&before.run_id, APP, "us-east-1", "00000000-0000-0000-0000-000000000003", "alias/abroad"));
-    write_rows(
-        folder.path(),
-        &before.run_id,
-        &[finding(&kept(&before), "f-kept", "public", "high"), finding(&gone, "f-gone", "public", "high"), finding(&abroad, "f-abroad", "iam-user", "low")],
-    );
-    publish(folder.path(), &before, APP, &[kept(&before), gone, abroad]);
-    let (new, old) = (numbered(&now, APP, 4, 15), numbered(&now, APP, 5, 5));
-    write_rows(
-        folder.path(),
-        &now.run_id,
-        &[finding(&kept(&now), "f-kept", "public", "high"), finding(&new, "f-new", "public", "critical"), finding(&old, "f-old", "pending-deletion", "low")],
-    );
-    publish(folder.path(), &now, APP, &[kept(&now), new, old]);
-    assert_eq!(
-        rows(&folder, "SELECT split_part(key_arn, '-', 7), subject, change, value_before, value_now FROM changes_since_previous").await,
-        [
-            "000000000002 finding gone public: public found ",
-            "000000000002 key gone Enabled ",
-            "000000000003 finding not_read iam-user: iam-user found ",
-            "000000000003 key not_read Enabled ",
-            "000000000004 finding appeared  public: public found",
-            "000000000004 key appeared  Enabled",
-            "000000000005 finding first_read  pending-deletion: pending-deletion found",
-            "000000000005 key first_read  Enabled",
-        ]
-    );
 }
