@@ -15,7 +15,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`findings` (
   `changed_policy` string COMMENT 'The whole key policy with the change that would do it, as JSON text for a person to look at before it is used, null where no change of the policy does.',
   `waived_until` string COMMENT 'The last day, such as 2027-01-31, on which somebody puts up with the finding, null where nobody does.',
   `waiver_reason` string COMMENT 'Why they put up with it.',
-  `rests_on` array<string> COMMENT 'The facts without which the rule can say nothing: metadata, policies, grants, last_usage, aliases, tags, rotation. Where one of them was not read, that there is no such finding means nothing.'
+  `rests_on` array<string> COMMENT 'The facts without which the rule can say nothing: metadata, policies, replica_policies, grants, last_usage, aliases, tags, rotation, organization (which accounts belong to it). Where one of them was not read, that there is no such finding means nothing.'
 )
 COMMENT 'One row per key, rule and cause.'
 PARTITIONED BY (`snapshot_date` string COMMENT 'The day on which the run began, as YYYY-MM-DD.')

@@ -4,17 +4,19 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`key_last_used` (
   `key_id` string COMMENT 'The key’s id within its account and Region.',
   `account_id` string COMMENT 'The account that owns the key.',
   `region` string COMMENT 'The key’s Region.',
-  `last_used_at` timestamp COMMENT 'When the key was last used in a successful cryptographic operation, null when no use is recorded or known.',
+  `last_used_at` timestamp COMMENT 'When the key was last used in a successful cryptographic operation, by whichever source knows of a later use, null when no use is recorded or known.',
   `operation` string COMMENT 'The operation, such as Decrypt.',
-  `principal` string COMMENT 'Who used the key, KMS does not say, CloudTrail does.',
-  `evidence` string COMMENT 'Where this is known from: kms is GetKeyLastUsage, null where nothing is known.',
+  `principal` string COMMENT 'Who used the key, KMS does not say, CloudTrail does: null where the log file of that use was not read.',
+  `resource` string COMMENT 'The resource that the encryption context of that use names, where the log file of it was read.',
+  `evidence` string COMMENT 'Where the last use is known from: kms is GetKeyLastUsage, trail is CloudTrail’s log files in key_usage_daily. Where no use is known, kms says that KMS was asked, null where nothing is known.',
   `cloudtrail_event_id` string COMMENT 'The CloudTrail event of that use.',
   `kms_request_id` string COMMENT 'The KMS request of that use.',
   `tracking_started_at` timestamp COMMENT 'Since when KMS records use.',
+  `trail_started_at` timestamp COMMENT 'The first day of which CloudTrail log files of the key’s account and Region were read. Later days may lack: trail_files says which were read.',
   `key_created_at` timestamp COMMENT 'When the key was made.',
   `verdict` string COMMENT 'used, never_used (made since KMS began to record use, and no use recorded) or unknown.',
   `reason` string COMMENT 'Why the verdict is unknown, null where it is not.',
-  `status` string COMMENT 'How the answer is known: observed, not_applicable, denied or failed.'
+  `status` string COMMENT 'How the answer of KMS is known: observed, not_applicable, denied or failed.'
 )
 COMMENT 'One row per key, also where no use is recorded or the question went unanswered. "No recorded use" is not "never used": read verdict.'
 PARTITIONED BY (`snapshot_date` string COMMENT 'The day on which the run began, as YYYY-MM-DD.')

@@ -15,7 +15,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`policy_statements` 
   `negated_actions` boolean COMMENT 'Whether the statement names them with NotAction: every other action is meant.',
   `action` string COMMENT 'The actions joined by ,.',
   `condition` string COMMENT 'The statement’s Condition as JSON text, null where there is none.',
-  `concern` string COMMENT 'The concerns that this statement raises with this principal, joined by semicolons, empty where there are none.',
+  `concern` string COMMENT 'The concerns that this statement raises with this principal, joined by semicolons, empty where there are none. They are the statement’s own, not the key’s, and no Deny takes any back. keys.concern has those of the whole key.',
   `statement` string COMMENT 'The statement as the policy writes it.'
 )
 COMMENT 'One row per key policy, statement and principal. Keys whose policy lacks or names nobody have no row here: keys.policy_status and keys.policy_error tell them apart.'

@@ -4,6 +4,7 @@
 mod policy;
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     path::Path,
     process::{Command, Stdio},
@@ -103,6 +104,32 @@ fn a_mistake_is_answered_with_the_input_the_reason_and_a_next_step() {
         &["query", "--lake", "empty", "SELECT * FROM keys"],
     ];
     insta::assert_snapshot!(transcript(folder.path(), mistakes));
+}
+
+#[test]
+fn an_empty_variable_is_as_good_as_none() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.json"), r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}}"#).unwrap();
+    std::fs::write(folder.path().join("kms-insights.toml"), "lake = \"named-in-the-file\"\nconcurrency = 4\n").unwrap();
+    let check = ["policy", "check", "policy.json", "--key-arn", "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"];
+    let commands: [&[&str]; 3] = [&check, &["query", "SELECT 1"], &["collect", "--quiet", "--request-timeout", "2s"]];
+    for arguments in commands {
+        let command: Vec<&str> = arguments.iter().copied().take_while(|argument| !argument.contains(['.', ' ', '-'])).collect();
+        let help = help(&[&command[..], &["--help"]].concat());
+        let names: BTreeSet<&str> =
+            help.split(|letter: char| letter != '_' && !letter.is_ascii_alphanumeric()).filter(|word| word.starts_with("KMS_INSIGHTS_")).collect();
+        assert!(names.contains("KMS_INSIGHTS_CONFIG") && names.len() > 3, "{names:?}");
+        let nowhere = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+        let empty: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).chain([nowhere]).collect();
+        let told = |variables: &[(&str, &str)]| {
+            let Said { code, stdout, stderr } = run(folder.path(), arguments, variables);
+            (code, stdout, stderr)
+        };
+        assert_eq!(told(&empty), told(&[nowhere]), "{arguments:?}");
+    }
+    // What is not empty counts.
+    let said = run(folder.path(), &check, &[("KMS_INSIGHTS_ORGANIZATION_ID", " ")]);
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
 }
 
 #[test]

@@ -15,5 +15,6 @@ mod resumed_organization;
 mod resumed_runs;
 mod selection;
 mod spot_checks;
+mod trail;
 mod transient_faults;
 mod truth;

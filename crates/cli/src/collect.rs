@@ -117,7 +117,7 @@ pub(crate) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "a whole number from 1".to_owned())
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(flag: &str, texts: &[String]) -> Result<Vec<T>, Trouble> {
+pub(crate) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(flag: &str, texts: &[String]) -> Result<Vec<T>, Trouble> {
     texts.iter().map(|text| text.trim().parse().map_err(|error| Trouble::usage(format_args!("{flag}: {error}")))).collect()
 }
 

@@ -75,6 +75,17 @@ impl LakeArguments {
         flags.or(set).or(earlier.unwrap_or_default())
     }
 
+    /// Whether a lake is named at all.
+    pub(crate) const fn is_named(&self, settings: &Settings) -> bool {
+        self.lake.is_some() || settings.lake.is_some()
+    }
+
+    /// What S3 needs, where log files are there: whose bucket they are in is not said by what is said of the lake.
+    pub(crate) async fn source_access(&self, source: &LakeLocation, settings: &Settings) -> Result<Option<S3Access>, Trouble> {
+        let region = self.storage(settings, None).region;
+        self.s3_access(source, &Storage { region, ..Storage::default() }).await
+    }
+
     /// What S3 needs, where the lake is there.
     async fn s3_access(&self, location: &LakeLocation, storage: &Storage) -> Result<Option<S3Access>, Trouble> {
         let options = storage.options()?;

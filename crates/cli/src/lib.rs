@@ -18,10 +18,11 @@ mod selection;
 pub mod settings;
 mod summary;
 mod terminal;
+mod trail;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     exit::{Exit, Trouble},
@@ -52,6 +53,8 @@ enum Command {
     Collect(collect::CollectArguments),
     /// Key policies in files: who they let in, and what is wrong with them
     Policy(policy::PolicyArguments),
+    /// CloudTrail log files: who used which key when, for what
+    Trail(trail::TrailArguments),
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
@@ -62,7 +65,9 @@ enum Command {
 
 /// Runs the program with its command line, and says how it ended.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let program = match Program::try_parse_from(arguments) {
+    let command = settings::without_empty_variables(Program::command());
+    let parse = |matches| Program::from_arg_matches(&matches).map_err(|error| error.format(&mut Program::command()));
+    let program = match command.try_get_matches_from(arguments).and_then(parse) {
         Ok(program) => program,
         Err(error) => {
             // Help and version are asked for; all else is a mistake. A closed pipe changes neither.
@@ -93,6 +98,7 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Collect(arguments) => collect::run(arguments, settings).await,
             Command::Policy(arguments) => policy::run(arguments, &settings),
+            Command::Trail(arguments) => trail::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Query(arguments) => query::run(arguments, settings).await,
             #[cfg(feature = "sandbox")]

@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
-use kms_insights_sandbox::{Behaviour, KeyCount, Latency, Organization, OrganizationShape, Sandbox};
+use kms_insights_sandbox::{Behaviour, KeyCount, Latency, Organization, OrganizationShape, Sandbox, TrailSetting};
 
 use crate::exit::{Exit, Trouble};
 
@@ -35,10 +35,13 @@ pub(crate) struct SandboxArguments {
     /// Throttle as AWS does
     #[arg(long)]
     quotas: bool,
+    /// How many days back the log files of the organization's trail go; 0 for no trail
+    #[arg(long, default_value = "14", value_name = "DAYS")]
+    trail_days: u32,
     /// How long every answer takes, in milliseconds
     #[arg(long, default_value = "0", value_name = "MS")]
     latency: u64,
-    /// Behaviour as JSON: roles, faults, latency; replaces --quotas and --latency
+    /// Behaviour as JSON: roles, faults, latency, the trail; replaces --quotas, --latency and --trail-days
     #[arg(long, value_name = "FILE")]
     behaviour: Option<PathBuf>,
 }
@@ -78,16 +81,21 @@ pub(crate) async fn run(arguments: SandboxArguments) -> Result<Exit, Trouble> {
             role_name: crate::collect::DEFAULT_ROLE.to_owned(),
             quotas: arguments.quotas,
             latency: Latency { fixed_ms: arguments.latency, jitter_ms: 0 },
+            trail: TrailSetting { exists: arguments.trail_days > 0, days: arguments.trail_days, ..TrailSetting::default() },
             ..Behaviour::default()
         },
     };
     let organization = Organization::generate(shape);
     let (accounts, keys) = (organization.accounts().len(), organization.total_keys());
+    let trail = behaviour.trail.exists.then(|| format!(" The trail's files: s3://{}/", TrailSetting::bucket(&organization)));
     let sandbox = Sandbox::start(organization, behaviour, ("127.0.0.1", arguments.port))
         .await
         .map_err(|error| Trouble::failed(format_args!("127.0.0.1:{}: {error}", arguments.port)).next("choose another --port, or 0 for any that is free"))?;
     crate::terminal::print(&format!("AWS_ENDPOINT_URL={}\n", sandbox.endpoint()))?;
-    crate::terminal::say(format_args!("{accounts} accounts, {keys} keys; any access key is the management account's. Ctrl-C ends it."));
+    crate::terminal::say(format_args!(
+        "{accounts} accounts, {keys} keys; any access key is the management account's.{} Ctrl-C ends it.",
+        trail.unwrap_or_default()
+    ));
     crate::collect::signal().await;
     sandbox.shutdown().await;
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! Settings that hold for many runs: flags first, then `KMS_INSIGHTS_…` variables, then the file `kms-insights.toml`.
+//! Settings that hold for many runs: flags first, then `KMS_INSIGHTS_…` variables, then the file `kms-insights.toml`. An empty variable counts as none.
 
 use std::{
     ops::Range,
@@ -48,9 +48,17 @@ pub struct Settings {
     pub organization_id: Option<String>,
     /// `--organization-accounts`
     pub organization_accounts: Option<Vec<String>>,
+    /// `--use-events` of `trail scan`
+    pub use_events: Option<Vec<String>>,
     /// What the organization decides for itself about findings; `--trusted-accounts` goes before its own list.
     #[serde(default)]
     pub findings: FindingSettings,
+}
+
+/// The command without the environment variables that are empty: whoever passes on a setting that nobody made, as a pipeline's `${…}` does, means none.
+pub(crate) fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |argument: &clap::Arg| argument.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+    command.mut_args(|argument| if is_empty(&argument) { argument.env(None::<&str>) } else { argument }).mut_subcommands(without_empty_variables)
 }
 
 impl Settings {

@@ -10,6 +10,8 @@ pub const DATABASE: &str = "kms_insights_database";
 pub const LOCATION_PLACEHOLDER: &str = "${lake}";
 /// The first day of partition projection: before it there was no snapshot.
 const FIRST_DAY: &str = "2026-01-01";
+/// The first day of events: AWS KMS came in November 2014, and few keep log files for longer than ten years.
+const FIRST_EVENT_DAY: &str = "2014-11-01";
 
 /// The statement that makes `table` known to Athena. `location` is the lake, such as `s3://bucket/prefix`, without a slash at its end.
 ///
@@ -26,23 +28,28 @@ pub fn create_table_sql(table: &Table, database: &str, location: &str) -> String
     let partition = table.partition.column();
     let _ = write!(
         sql,
-        ")\nCOMMENT '{}'\nPARTITIONED BY (`{partition}` string COMMENT 'The day on which the run began, as YYYY-MM-DD.')\nSTORED AS PARQUET\nLOCATION '{location}/{}/'\n",
+        ")\nCOMMENT '{}'\nPARTITIONED BY (`{partition}` string COMMENT '{}')\nSTORED AS PARQUET\nLOCATION '{location}/{}/'\n",
         comment(table.description),
+        table.partition.description(),
         table.name
     );
-    let mut properties = vec![("classification", "parquet".to_owned()), ("parquet.compression", "ZSTD".to_owned())];
-    match table.partition {
-        Partitioning::SnapshotDate => properties.extend([
-            ("projection.enabled", "true".to_owned()),
-            ("projection.snapshot_date.type", "date".to_owned()),
-            ("projection.snapshot_date.format", "yyyy-MM-dd".to_owned()),
-            // A run's date is UTC, and so is NOW: a day more would only be an empty folder.
-            ("projection.snapshot_date.range", format!("{FIRST_DAY},NOW")),
-            ("projection.snapshot_date.interval", "1".to_owned()),
-            ("projection.snapshot_date.interval.unit", "DAYS".to_owned()),
-            ("storage.location.template", format!("{location}/{}/{partition}=${{{partition}}}/", table.name)),
-        ]),
-    }
+    // Events may be older than the first snapshot by as long as a trail's files are kept.
+    let first_day = match table.partition {
+        Partitioning::SnapshotDate | Partitioning::ScanDate => FIRST_DAY,
+        Partitioning::LogDate | Partitioning::EventDate => FIRST_EVENT_DAY,
+    };
+    let mut properties = vec![("classification".to_owned(), "parquet".to_owned()), ("parquet.compression".to_owned(), "ZSTD".to_owned())];
+    let projection = |name: &str| format!("projection.{partition}.{name}");
+    properties.extend([
+        ("projection.enabled".to_owned(), "true".to_owned()),
+        (projection("type"), "date".to_owned()),
+        (projection("format"), "yyyy-MM-dd".to_owned()),
+        // The days are UTC, and so is NOW: a day more would only be an empty folder.
+        (projection("range"), format!("{first_day},NOW")),
+        (projection("interval"), "1".to_owned()),
+        (projection("interval.unit"), "DAYS".to_owned()),
+        ("storage.location.template".to_owned(), format!("{location}/{}/{partition}=${{{partition}}}/", table.name)),
+    ]);
     let properties: Vec<String> = properties.into_iter().map(|(name, value)| format!("  '{name}' = '{value}'")).collect();
     let _ = write!(sql, "TBLPROPERTIES (\n{}\n)", properties.join(",\n"));
     sql

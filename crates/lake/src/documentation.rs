@@ -10,20 +10,22 @@ pub fn markdown() -> String {
         "# Tables\n\n\
          Generated from the declarations in `crates/lake/src/tables`; `KMS_INSIGHTS_REGENERATE=1 cargo test -p kms-insights-lake generated` writes it anew.\n\n\
          The files are Parquet under `<lake>/<table>/snapshot_date=YYYY-MM-DD/`. Every table has the partition column `snapshot_date` (text, the day in UTC on which\n\
-         the run began) beside its own. A run's rows are part of a snapshot only if `runs` has a row for it. Times are UTC, to the millisecond. *Source* names the API\n\
+         the run began) beside its own. A run's rows are part of a snapshot only if `runs` has a row for it. Tables of scans of CloudTrail log files have another partition\n\
+         column, named with each, and their rows count only if `trail_scans` has a row for their scan. Times are UTC, to the millisecond. *Source* names the API\n\
          actions that a column comes from; a column without one is kms-insights' own. Columns marked *null* admit null.\n\n",
     );
-    for table in tables::ALL {
+    for table in tables::every() {
         let _ = writeln!(page, "- [`{0}`](#{0}): {1}", table.name, first_sentence(table.description));
     }
-    for table in tables::ALL {
+    for table in tables::every() {
         section(&mut page, table);
     }
     page
 }
 
 fn section(page: &mut String, table: &Table) {
-    let _ = write!(page, "\n## {}\n\n{}\n\n| column | type | | description | source |\n|---|---|---|---|---|\n", table.name, table.description);
+    let partition = if table.partition.is_of_scans() { format!(" Partitioned by `{}`: {}", table.partition.column(), table.partition.description()) } else { String::new() };
+    let _ = write!(page, "\n## {}\n\n{}{partition}\n\n| column | type | | description | source |\n|---|---|---|---|---|\n", table.name, table.description);
     for column in table.columns {
         let null = if column.nullable { "null" } else { "" };
         let source: Vec<String> = column.source.iter().map(|action| format!("`{action}`")).collect();

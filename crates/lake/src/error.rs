@@ -102,6 +102,15 @@ pub enum LakeError {
         /// The run.
         run: RunId,
     },
+    /// Another scan of log files was published while this one ran.
+    #[error("another scan of log files was published to this lake while this one ran, and may have read the same files; nothing of this one was published: run it again")]
+    AnotherScan,
+    /// A file of this program is not what it wrote.
+    #[error("{path} is damaged; delete it: what it prevented is that an event which CloudTrail delivers again is counted again")]
+    DamagedEventIds {
+        /// The file.
+        path: String,
+    },
     /// The run is not published.
     #[error("run {run} is not published in this lake")]
     NotPublished {

@@ -20,6 +20,7 @@ mod location;
 pub mod publish;
 pub mod role_policy;
 mod runs;
+pub mod scans;
 pub mod s3;
 pub mod staging;
 pub mod table;

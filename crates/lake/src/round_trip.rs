@@ -129,6 +129,10 @@ proptest! {
         comes_back::<tables::findings::FindingRow>(count, &bytes);
         comes_back::<tables::key_last_used::KeyLastUsedRow>(count, &bytes);
         comes_back::<tables::collection_errors::CollectionErrorRow>(count, &bytes);
+        comes_back::<tables::trail_scans::TrailScanRow>(count, &bytes);
+        comes_back::<tables::trail_files::TrailFileRow>(count, &bytes);
+        comes_back::<tables::key_usage_daily::KeyUsageDailyRow>(count, &bytes);
+        comes_back::<tables::key_events::KeyEventRow>(count, &bytes);
     }
 }
 

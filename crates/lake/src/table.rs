@@ -14,11 +14,17 @@ use crate::column::ColumnType;
 /// The column that a table's folders carry in their names, in place of its files.
 pub const SNAPSHOT_DATE: &str = "snapshot_date";
 
-/// How a table's files are laid out.
+/// How a table's files are laid out: in one folder for each day, `<column>=YYYY-MM-DD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Partitioning {
-    /// One folder for each day on which a run began: `snapshot_date=YYYY-MM-DD`.
+    /// The day on which the run began that a row is of: a snapshot.
     SnapshotDate,
+    /// The day on which a scan of log files began.
+    ScanDate,
+    /// The day of the log file that a row is about.
+    LogDate,
+    /// The day of the events that a row is about.
+    EventDate,
 }
 
 impl Partitioning {
@@ -26,7 +32,25 @@ impl Partitioning {
     pub const fn column(self) -> &'static str {
         match self {
             Self::SnapshotDate => SNAPSHOT_DATE,
+            Self::ScanDate => "scan_date",
+            Self::LogDate => "log_date",
+            Self::EventDate => "event_date",
         }
+    }
+
+    /// What the partition column says.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::SnapshotDate => "The day on which the run began, as YYYY-MM-DD.",
+            Self::ScanDate => "The day on which the scan began, as YYYY-MM-DD.",
+            Self::LogDate => "The day of the log file, as YYYY-MM-DD.",
+            Self::EventDate => "The day of the events, in UTC, as YYYY-MM-DD.",
+        }
+    }
+
+    /// Whether the rows are of a scan of log files, and not of a run: such rows add up over all scans.
+    pub const fn is_of_scans(self) -> bool {
+        !matches!(self, Self::SnapshotDate)
     }
 }
 
@@ -98,7 +122,16 @@ pub trait Row: Sized + Send + Sync + 'static {
 macro_rules! table {
     (
         $(#[doc = $table_doc:literal])+
-        $row:ident in $name:literal {
+        $row:ident in $name:literal { $($columns:tt)* }
+    ) => {
+        $crate::table::table! {
+            $(#[doc = $table_doc])+
+            $row in $name by SnapshotDate { $($columns)* }
+        }
+    };
+    (
+        $(#[doc = $table_doc:literal])+
+        $row:ident in $name:literal by $partition:ident {
             $($(#[doc = $doc:literal])+ $column:ident: $type:ty, from [$($action:ident),* $(,)?];)+
         }
     ) => {
@@ -122,7 +155,7 @@ macro_rules! table {
                     source: &[$(kms_insights_model::ApiAction::$action),*],
                 },)+
             ],
-            partition: $crate::table::Partitioning::SnapshotDate,
+            partition: $crate::table::Partitioning::$partition,
         };
 
         #[cfg(test)]

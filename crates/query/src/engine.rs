@@ -27,7 +27,7 @@ use crate::{
     catalog::{CATALOG, DATABASE, Names, Relations},
     error::{QueryError, suggestions},
     functions,
-    published::{PublishedFiles, Runs, RunsTable, STORE, SnapshotTable, published_files},
+    published::{PublishedFiles, Runs, RunsTable, STORE, SnapshotTable, published_files, table_of_scans},
     statement,
     union::SortsAboveUnions,
     views::{self, VIEWS},
@@ -121,7 +121,7 @@ impl Engine {
     /// Opens a lake with the default options.
     ///
     /// # Errors
-    /// When the lake cannot be read, or holds no published run.
+    /// When the lake cannot be read, or holds neither a published run nor a published scan.
     pub async fn open(lake: &Lake) -> Result<Self, QueryError> {
         Self::open_with(lake, EngineOptions::default()).await
     }
@@ -129,10 +129,10 @@ impl Engine {
     /// Opens a lake. The engine shows the runs that are published now: open another one to see later ones.
     ///
     /// # Errors
-    /// When the lake cannot be read, or holds no published run.
+    /// When the lake cannot be read, or holds neither a published run nor a published scan.
     pub async fn open_with(lake: &Lake, options: EngineOptions) -> Result<Self, QueryError> {
         let published = published_files(lake).await?;
-        if published.runs.is_empty() {
+        if published.runs.is_empty() && published.files.is_empty() {
             return Err(QueryError::EmptyLake { lake: lake.location().to_string() });
         }
         let store = PublishedFiles::new(lake.object_store(), published.files);
@@ -141,10 +141,13 @@ impl Engine {
 
         // Views are planned over tables of the same names that hold the runs only that views can show: else each view would open the files of every run.
         let of_views = Names::default();
-        for table in tables::ALL {
+        for table in tables::every() {
             let [named, viewed]: [Arc<dyn TableProvider>; 2] = if table.name == tables::runs::TABLE.name {
                 let runs = Arc::new(RunsTable::new(Arc::clone(&runs)));
                 [Arc::clone(&runs) as _, runs]
+            } else if table.partition.is_of_scans() {
+                let table = table_of_scans(table).map_err(|error| QueryError::planning(&error))?;
+                [Arc::clone(&table), table]
             } else {
                 let table = SnapshotTable::new(table).map_err(|error| QueryError::planning(&error))?;
                 [Arc::new(table.clone()), Arc::new(table.for_views(Arc::clone(&runs)))]
@@ -235,7 +238,7 @@ impl Engine {
 
     /// The tables and views, tables first.
     pub async fn relations(&self) -> Result<Vec<Relation>, QueryError> {
-        let tables = tables::ALL.iter().map(|table| (table.name, RelationKind::Table, table.description));
+        let tables = tables::every().map(|table| (table.name, RelationKind::Table, table.description));
         let views = VIEWS.iter().map(|view| (view.name, RelationKind::View, view.description()));
         let mut relations = Vec::new();
         for (name, kind, description) in tables.chain(views) {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use kms_insights_model::AccountId;
 use serde::{Deserialize, Serialize};
 
-use crate::Fault;
+use crate::{Fault, TrailSetting};
 
 /// How the simulated AWS behaves: who may do what, how fast, and what goes wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ pub struct Behaviour {
     pub fault_seed: u64,
     /// Buckets that exist from the start, owned by the caller's account.
     pub buckets: Vec<String>,
+    /// The organization's trail.
+    pub trail: TrailSetting,
 }
 
 /// How long every answer takes.
@@ -59,7 +61,7 @@ impl Latency {
 }
 
 impl Default for Behaviour {
-    /// No quotas, no latency, no faults, the role `kms-insights-reader` everywhere.
+    /// No quotas, no latency, no faults, the role `kms-insights-reader` everywhere, and a trail of everything.
     fn default() -> Self {
         Self {
             organization_in_use: true,
@@ -76,6 +78,7 @@ impl Default for Behaviour {
             faults: Vec::new(),
             fault_seed: 0,
             buckets: vec!["kms-insights-lake".to_owned()],
+            trail: TrailSetting::default(),
         }
     }
 }

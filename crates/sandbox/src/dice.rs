@@ -80,6 +80,11 @@ impl Dice {
         self.text(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", len)
     }
 
+    /// Letters of both cases and digits, as in the names of log files.
+    pub(crate) fn alphanumeric(&mut self, len: usize) -> String {
+        self.text(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", len)
+    }
+
     pub(crate) fn uuid(&mut self) -> String {
         uuid(self.roll(), self.roll())
     }

@@ -36,6 +36,7 @@
 //!     "quotas": true,
 //!     "latency": {"fixed_ms": 30, "jitter_ms": 5},
 //!     "buckets": ["kms-insights-lake"],
+//!     "trail": {"days": 30, "stopped_days_ago": 3, "records": "write_only", "advanced": true, "single_region": true, "prefix": "logs"},
 //!     "fault_seed": 1,
 //!     "faults": [
 //!         {"service": "kms", "operation": "GetKeyPolicy", "account": "444455556666", "region": "eu-central-1", "kind": "access_denied"},
@@ -55,6 +56,7 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /_sandbox/truth` | the [`Truth`] under the faults of this moment: a [record](kms_insights_model::StagedRecord) in each line of JSON |
+//! | `GET /_sandbox/usage` | what a scan of the trail's log files must find: a [`DailyUse`] in each line of JSON |
 //! | `GET /_sandbox/requests` | what was asked, as [`RequestCounts`] |
 //! | `DELETE /_sandbox/requests` | begins to count anew |
 //! | `GET /_sandbox/faults` | the faults, as a list |
@@ -67,7 +69,9 @@
 //!
 //! - `account:ListRegions` tells Regions outside the shape as `DISABLED`, also those that AWS enables by default and lets nobody disable: otherwise everybody would read
 //!   seventeen Regions where the shape says two. KMS answers in them all the same, with no keys.
-//! - `cloudtrail:LookupEvents` knows only `CreateKey`, of customer managed keys.
+//! - What the trail and `cloudtrail:LookupEvents` tell ends at the organization's `now`, too: calls of the sandbox itself are not in it, but earlier weekly runs of the collector
+//!   are, and most of it is drawn: a working day has some tens of events. Three log files a day for each account and Region, where CloudTrail delivers one about every five minutes,
+//!   and digests of one hour a day.
 //! - The key states `Creating` and `Updating` never occur.
 //! - KMS records the use of keys since 213 days before the organization's `now`, whenever that is; AWS began on one day for everybody. So the same shape tells the same
 //!   but for its dates, on any day.
@@ -94,6 +98,7 @@ mod server;
 mod service;
 mod shape;
 mod stores;
+mod trail;
 mod truth;
 mod world;
 
@@ -107,4 +112,5 @@ pub use organization::{Organization, OrganizationalUnit, SimulatedAccount};
 pub use quota::{Limit, limit};
 pub use server::{RunningSandbox, Sandbox};
 pub use shape::{KeyCount, OrganizationShape};
+pub use trail::{Corpus, CorpusFile, CorpusShape, DailyUse, Recorded, Tally, TrailSetting, UseCount, UseOf};
 pub use truth::{Truth, comparable};

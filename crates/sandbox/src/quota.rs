@@ -34,6 +34,7 @@ pub fn limit(service: &str, operation: &str) -> Option<Limit> {
         ("kms", "ListGrants" | "ListKeyPolicies" | "ListKeyRotations") => Limit::Window(100),
         ("kms", "GetKeyLastUsage" | "DescribeCustomKeyStores") | ("account", "ListRegions") => Limit::Window(5),
         ("cloudtrail", "LookupEvents") => Limit::Window(2),
+        ("cloudtrail", _) => Limit::Window(10),
         ("organizations", "ListParents") => Limit::Bucket { rate: 5.0, burst: 8.0 },
         // Known for ListAccounts; assumed for the other reads of Organizations.
         ("organizations", _) => Limit::Bucket { rate: 8.0, burst: 12.0 },

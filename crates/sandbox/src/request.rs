@@ -53,7 +53,7 @@ operations! {
         "DescribeOrganizationalUnit" "DescribeAccount";
     "sts": "AssumeRole" "GetCallerIdentity";
     "account": "ListRegions" "GetRegionOptStatus";
-    "cloudtrail": "LookupEvents";
+    "cloudtrail": "LookupEvents" "DescribeTrails" "GetTrail" "GetTrailStatus" "GetEventSelectors";
     "ec2": "DescribeRegions";
     "tagging": "GetResources";
     "iam": "ListAccountAliases";

@@ -217,13 +217,22 @@ fn not_a_call(error: &NotACall, request_id: &str) -> Reply {
     }
 }
 
-/// The control of a sandbox in another process: `GET /_sandbox/truth`, `GET|DELETE /_sandbox/requests`, `GET|PUT|DELETE /_sandbox/faults`.
+/// The control of a sandbox in another process: `GET /_sandbox/truth`, `GET /_sandbox/usage`, `GET|DELETE /_sandbox/requests`, `GET|PUT|DELETE /_sandbox/faults`.
 fn admin(world: &World, parts: &http::request::Parts, body: &Bytes) -> Reply {
     match (parts.method.as_str(), parts.uri.path()) {
         ("GET", "/_sandbox/truth") => {
             let mut lines = Vec::new();
             for record in truth(world).records() {
                 serde_json::to_writer(&mut lines, &record).unwrap_or_default();
+                lines.push(b'\n');
+            }
+            Reply::new(200, "application/x-ndjson", lines)
+        }
+        ("GET", "/_sandbox/usage") => {
+            let truth = truth(world);
+            let mut lines = Vec::new();
+            for row in truth.trail_days().map_or_else(Vec::new, |(from, until)| truth.daily_usage(from, until)) {
+                serde_json::to_writer(&mut lines, &row).unwrap_or_default();
                 lines.push(b'\n');
             }
             Reply::new(200, "application/x-ndjson", lines)
@@ -245,7 +254,11 @@ fn admin(world: &World, parts: &http::request::Parts, body: &Bytes) -> Reply {
             world.set_faults(Vec::new());
             Reply::new(204, JSON, Bytes::new())
         }
-        _ => Reply::json(404, JSON, &json!({"error": "GET /_sandbox/truth, GET|DELETE /_sandbox/requests, GET|PUT|DELETE /_sandbox/faults"})),
+        _ => Reply::json(
+            404,
+            JSON,
+            &json!({"error": "GET /_sandbox/truth, GET /_sandbox/usage, GET|DELETE /_sandbox/requests, GET|PUT|DELETE /_sandbox/faults"}),
+        ),
     }
 }
 

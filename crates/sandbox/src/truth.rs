@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use kms_insights_model::{
     Account, AccountId, AccountRecord, AccountState, ApiAction, ErrorCode, Fact, Failure, KeyFacts, KeyUsage, Region, StagedRecord, UnitRecord,
 };
 
-use crate::{Behaviour, Fault, FaultKind, Key, Organization, SimulatedAccount, fault::Target, stores};
+use crate::{Behaviour, DailyUse, Fault, FaultKind, Key, Organization, SimulatedAccount, fault::Target, stores, trail::days::Days};
 
 /// The records of a perfect collection with the caller's static credentials, under the faults that strike always.
 ///
@@ -274,6 +275,20 @@ impl Truth {
         if let Some(code) = code {
             *fact = Fact::lacking(failure(action, code));
         }
+    }
+
+    /// What a scan of the trail's log files must find of the days from one to another, both included, sorted by day and key.
+    ///
+    /// As far as the files go back, and as far as the trail records the use of keys at all; faults of reading them are not looked at. A call of another account's counts
+    /// once, for the principal that the caller's account is told of; a `ReEncrypt` counts for both of its keys, and once where it is one key.
+    pub fn daily_usage(&self, from: NaiveDate, until: NaiveDate) -> Vec<DailyUse> {
+        crate::trail::usage(&Days::new(Arc::clone(&self.organization), self.behaviour.clone()), from, until)
+    }
+
+    /// The days of which the trail's log files tell, both included; `None` where there is no trail.
+    pub fn trail_days(&self) -> Option<(NaiveDate, NaiveDate)> {
+        let trail = &self.behaviour.trail;
+        (trail.exists && self.behaviour.organization_in_use).then(|| (trail.first(&self.organization).date_naive(), self.organization.now().date_naive()))
     }
 
     /// Every record: accounts, and for those that can be read, Regions, keys and last usages. Computed while it is walked through.

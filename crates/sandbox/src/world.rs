@@ -26,6 +26,7 @@ use crate::{
         small,
         sts::{self, Sts},
     },
+    trail::{days::Days, delivery::Delivery},
 };
 
 /// Everything that the connections share.
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) behaviour: Behaviour,
     pub(crate) counters: Counters,
     pub(crate) buckets: Buckets,
+    pub(crate) days: Arc<Days>,
+    delivery: Option<Delivery>,
     faults: RwLock<Arc<FaultBox>>,
     quotas: Quotas,
     sessions: Sessions,
@@ -50,11 +53,17 @@ pub(crate) enum Answer {
 impl World {
     pub(crate) fn new(organization: Organization, behaviour: Behaviour) -> Self {
         let owner = behaviour.caller_account.unwrap_or(organization.management().id);
+        let chance = Mutex::new(organization.dice().part(77));
+        let organization = Arc::new(organization);
+        let days = Arc::new(Days::new(Arc::clone(&organization), behaviour.clone()));
         Self {
+            // Where there is no organization, there is no trail of one.
+            delivery: (behaviour.trail.exists && behaviour.organization_in_use).then(|| Delivery::new(Arc::clone(&days))),
+            days,
             buckets: Buckets::new(&behaviour.buckets, owner),
             faults: RwLock::new(Arc::new(FaultBox::new(behaviour.fault_seed, behaviour.faults.clone()))),
-            chance: Mutex::new(organization.dice().part(77)),
-            organization: Arc::new(organization),
+            chance,
+            organization,
             behaviour,
             counters: Counters::default(),
             quotas: Quotas::default(),
@@ -190,7 +199,7 @@ impl World {
                 if call.service == "kms" {
                     Kms { organization, account, region, caller, body, page_fault }.answer(call.operation).map(json)
                 } else {
-                    CloudTrail { organization, account, region, caller, body, page_fault }.lookup_events().map(json)
+                    CloudTrail { days: &self.days, account, region, caller, body, page_fault }.answer(call.operation).map(json)
                 }
             }
             "organizations" => Organizations { organization, behaviour: &self.behaviour, caller, body, page_fault }.answer(call.operation).map(json),
@@ -203,7 +212,7 @@ impl World {
                 Sts { organization, behaviour, sessions, caller, body: &call.body, request_id }.answer(call.operation)
             }
             "tagging" => small::tagged_resources(organization, caller, &call.region, &body).map(json),
-            "s3" => s3::answer(&self.buckets, caller, call),
+            "s3" => s3::answer(&self.buckets, self.delivery.as_ref(), caller, call),
             service => small::answer(organization, caller, service, call.operation, request_id),
         }
     }

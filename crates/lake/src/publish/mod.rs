@@ -28,12 +28,12 @@ use kms_insights_model::{
 pub use cost::monthly_cost_usd;
 pub(crate) use outcome::signed;
 pub use outcome::{AccountSummary, AccountTally, summarize};
-#[cfg(test)]
 pub(crate) use sink::encode;
 pub use summary::{FindingCount, IncompleteAccount, PublishedRun};
 
 use crate::{
     Lake, LakeError,
+    scans::TrailUses,
     staging::{CacheBudget, RunInfo, SortedKeys, StagedRun, StagingWriter},
     tables::{accounts, collection_errors::Scope, findings, grants, key_access, key_last_used, keys, policy_statements},
 };
@@ -98,7 +98,8 @@ pub async fn publish(lake: &Lake, writer: &StagingWriter, finished_at: Timestamp
 async fn write_tables(attempt: &Attempt, staged: &StagedRun, finished_at: Timestamp, settings: &FindingSettings) -> Result<Totals, LakeError> {
     attempt.delete_leftovers(&[]).await?;
     let info = staged.info();
-    let mut publication = Publication { run: &info.run_id, info, finished_at, settings, sinks: Sinks::new(attempt), totals: Totals::default() };
+    let trail = TrailUses::load(&attempt.lake).await?;
+    let mut publication = Publication { run: &info.run_id, info, finished_at, settings, trail, sinks: Sinks::new(attempt), totals: Totals::default() };
     for failure in &info.organization_failures {
         publication.lacking(Scope::Organization, "organization", failure).await?;
     }
@@ -144,6 +145,7 @@ struct Publication<'a> {
     info: &'a RunInfo,
     finished_at: Timestamp,
     settings: &'a FindingSettings,
+    trail: TrailUses,
     sinks: Sinks,
     totals: Totals,
 }
@@ -166,11 +168,11 @@ impl Publication<'_> {
             }
             let never_read = || Fact::Failed(interrupted(ApiAction::KmsGetKeyLastUsage));
             let chunk: Vec<(KeyFacts, Fact<LastUsage>)> = chunk.into_iter().map(|(key, usage)| (key, usage.unwrap_or_else(never_read))).collect();
-            let (info, now, settings) = (self.info, self.finished_at, self.settings);
+            let (info, now, settings, trail) = (self.info, self.finished_at, self.settings, &self.trail);
             let analyses = analyses::of_each(&chunk, |(key, usage)| {
                 analyze(&KeyContext {
                     facts: key,
-                    last_usage: usage,
+                    last_usage: &key_last_used::merged(key, usage.clone(), trail),
                     now,
                     organization_accounts: info.organization_accounts.as_ref(),
                     organization_id: info.organization_id.as_ref(),
@@ -288,7 +290,7 @@ impl Publication<'_> {
         }
 
         self.sinks.keys.push(keys::row(self.run, key, usage, unit.map(|unit| &unit.custom_key_stores), &analysis)).await?;
-        self.sinks.key_last_used.push(key_last_used::row(self.run, key, usage)).await?;
+        self.sinks.key_last_used.push(key_last_used::row(self.run, key, usage, &self.trail)).await?;
         for row in policy_statements::rows(self.run, &key.arn, &analysis) {
             self.sinks.policy_statements.push(row).await?;
         }

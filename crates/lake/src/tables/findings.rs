@@ -40,7 +40,7 @@ table! {
         waived_until: Option<String>, from [];
         /// Why they put up with it.
         waiver_reason: Option<String>, from [];
-        /// The facts without which the rule can say nothing: `metadata`, `policies`, `grants`, `last_usage`, `aliases`, `tags`, `rotation`. Where one of them was not read, that there is no such finding means nothing.
+        /// The facts without which the rule can say nothing: `metadata`, `policies`, `replica_policies`, `grants`, `last_usage`, `aliases`, `tags`, `rotation`, `organization` (which accounts belong to it). Where one of them was not read, that there is no such finding means nothing.
         rests_on: Vec<String>, from [];
     }
 }

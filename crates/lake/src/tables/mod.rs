@@ -10,13 +10,17 @@ pub mod accounts;
 pub mod collection_errors;
 pub mod findings;
 pub mod grants;
+pub mod key_events;
 pub mod key_access;
 pub mod key_last_used;
+pub mod key_usage_daily;
 pub mod keys;
 pub mod policy_statements;
 pub mod runs;
+pub mod trail_files;
+pub mod trail_scans;
 
-/// Every table, in the order of the documentation.
+/// The tables of snapshots, in the order of the documentation.
 pub static ALL: &[&Table] = &[
     &runs::TABLE,
     &accounts::TABLE,
@@ -29,9 +33,17 @@ pub static ALL: &[&Table] = &[
     &collection_errors::TABLE,
 ];
 
+/// The tables of scans of CloudTrail log files, in the order of the documentation.
+pub static OF_SCANS: &[&Table] = &[&trail_scans::TABLE, &trail_files::TABLE, &key_usage_daily::TABLE, &key_events::TABLE];
+
+/// Every table, in the order of the documentation.
+pub fn every() -> impl Iterator<Item = &'static Table> {
+    ALL.iter().chain(OF_SCANS).copied()
+}
+
 /// The table of this name.
 pub fn find(name: &str) -> Option<&'static Table> {
-    ALL.iter().copied().find(|table| table.name == name)
+    every().find(|table| table.name == name)
 }
 
 /// The source actions of all tables: all that a collector needs, and so all that its sessions may do.
@@ -47,7 +59,7 @@ mod tests {
     fn names_of_tables_and_columns_are_distinct_and_plain() {
         let plain = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         let mut tables = BTreeSet::new();
-        for table in ALL {
+        for table in every() {
             assert!(plain(table.name) && tables.insert(table.name), "{}", table.name);
             assert!(!table.description.is_empty(), "{}", table.name);
             let mut columns = BTreeSet::from([table.partition.column()]);
@@ -59,10 +71,11 @@ mod tests {
     }
 
     #[test]
-    fn every_table_carries_its_run_and_every_key_level_table_its_key() {
-        for table in ALL {
-            assert_eq!(table.columns[0].name, "run_id", "{}", table.name);
-            if !["runs", "accounts"].contains(&table.name) {
+    fn every_table_carries_its_run_or_scan_and_every_key_level_table_its_key() {
+        for table in every() {
+            let first = if table.partition.is_of_scans() { "scan_id" } else { "run_id" };
+            assert_eq!(table.columns[0].name, first, "{}", table.name);
+            if !["runs", "accounts", "trail_scans", "trail_files"].contains(&table.name) {
                 for column in ["key_arn", "key_id", "account_id", "region"] {
                     assert!(table.column(column).is_some(), "{}.{column}", table.name);
                 }

@@ -41,7 +41,7 @@ table! {
         action: String, from [KmsGetKeyPolicy];
         /// The statement's `Condition` as JSON text; null where there is none.
         condition: Option<String>, from [KmsGetKeyPolicy];
-        /// The concerns that this statement raises with this principal, joined by semicolons; empty where there are none.
+        /// The concerns that this statement raises with this principal, joined by semicolons; empty where there are none. They are the statement's own, not the key's, and no Deny takes any back. `keys.concern` has those of the whole key.
         concern: String, from [KmsGetKeyPolicy];
         /// The statement as the policy writes it.
         statement: String, from [KmsGetKeyPolicy];

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{TryStreamExt, future::try_join_all};
 use kms_insights_lake::{
     Lake, file_generation,
+    scans::ScanHistory,
     table::Table,
     tables::{self, runs},
 };
@@ -21,7 +22,7 @@ use crate::error::QueryError;
 pub(crate) struct LakeFiles {
     /// The published runs, oldest first.
     pub(crate) runs: Vec<RunId>,
-    /// The files of their tables other than `runs`, by the path under which the engine knows them.
+    /// The files of their tables other than `runs`, and of published scans' tables, by the path under which the engine knows them.
     pub(crate) files: BTreeMap<Path, ObjectMeta>,
 }
 
@@ -52,7 +53,13 @@ pub(crate) async fn published_files(lake: &Lake) -> Result<LakeFiles, QueryError
         }
     }
     let counts = |file: &DataFile<'_>| contested.get(file.run).is_none_or(|row| row.is_of_its_attempt(&file.object.location));
-    let files = files.into_iter().filter(counts).map(|file| (file.shown_as, file.object)).collect();
+    let mut files: BTreeMap<Path, ObjectMeta> = files.into_iter().filter(counts).map(|file| (file.shown_as, file.object)).collect();
+    let scans = ScanHistory::open(lake).await?;
+    for table in tables::OF_SCANS {
+        let of_scans = scans.files(table, None).await?;
+        let below = |path: &Path| path.prefix_match(lake.root()).map(Iterator::collect::<Path>);
+        files.extend(of_scans.into_iter().filter_map(|object| Some((below(&object.location)?, object))));
+    }
     Ok(LakeFiles { runs, files })
 }
 
@@ -115,7 +122,7 @@ mod tests {
         assert_eq!(lake_files.runs, std::slice::from_ref(&run));
         let seen: Vec<&Path> = lake_files.files.values().map(|object| &object.location).collect();
         assert!(seen.contains(&&published) && !seen.contains(&&other) && !seen.contains(&&astray), "{seen:?}");
-        assert_eq!(seen.len(), tables::ALL.len() - 1);
+        assert_eq!(seen.len(), tables::ALL.len() - 1, "no scan was published");
         let shown_as = format!("accounts/snapshot_date=2026-11-22/run_id={run}/{}", published.filename().unwrap());
         assert_eq!(lake_files.files[&Path::from(shown_as)].location, published);
     }

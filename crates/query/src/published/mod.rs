@@ -8,4 +8,4 @@ mod table;
 pub(crate) use files::published_files;
 pub(crate) use runs::{Runs, RunsTable};
 pub(crate) use store::PublishedFiles;
-pub(crate) use table::{STORE, SnapshotTable};
+pub(crate) use table::{STORE, SnapshotTable, table_of_scans};

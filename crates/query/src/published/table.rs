@@ -25,6 +25,15 @@ pub(crate) const STORE: &str = "lake://published/";
 /// The column that names a row's run.
 pub(super) const RUN_ID: &str = "run_id";
 
+/// A table of scans of log files, over its folder of published files: its rows add up over all scans.
+pub(crate) fn table_of_scans(table: &'static Table) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+    let days = vec![(table.partition.column().to_owned(), DataType::Utf8)];
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet").with_table_partition_cols(days);
+    let folder = ListingTableUrl::parse(format!("{STORE}{}/", table.name))?;
+    let config = ListingTableConfig::new(folder).with_listing_options(options).with_schema(table.arrow_schema());
+    Ok(Arc::new(ListingTable::try_new(config)?))
+}
+
 /// A table over its folder of published files.
 ///
 /// The engine reads the footers of all files of a table before it looks at what a query asks of their rows, unless their folders say it. So the folders that it

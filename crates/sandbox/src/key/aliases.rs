@@ -13,7 +13,7 @@ const APPLICATIONS: &[&str] =
 
 impl Key<'_> {
     /// The name of the application that the key serves, for its alias, tags and description.
-    pub(super) fn application(&self) -> &'static str {
+    pub(crate) fn application(&self) -> &'static str {
         self.part(Part::Labels).part(1).pick(APPLICATIONS)
     }
 

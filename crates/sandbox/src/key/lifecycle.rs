@@ -17,7 +17,7 @@ impl Key<'_> {
     }
 
     /// The period of automatic rotation, where it is on.
-    fn rotation_period(&self) -> Option<u64> {
+    pub(crate) fn rotation_period(&self) -> Option<u64> {
         let mut dice = self.part(Part::Rotation);
         match self.kind {
             _ if self.origin() != Origin::AwsKms => None,
@@ -48,7 +48,7 @@ impl Key<'_> {
         })
     }
 
-    fn rotation_moments(&self) -> Vec<(Timestamp, RotationType)> {
+    pub(crate) fn rotation_moments(&self) -> Vec<(Timestamp, RotationType)> {
         let mut moments = Vec::new();
         if let Some(days) = self.rotation_period() {
             let mut at = self.created_at + millis(days * DAY);
@@ -78,6 +78,11 @@ impl Key<'_> {
         self.part(Part::Rotation).part(100 + number as u64).hex(64)
     }
 
+    /// The id of the material that encrypts at a moment, for keys whose uses tell it.
+    pub(crate) fn material_at(&self, at: Timestamp) -> Option<String> {
+        self.rotates().then(|| self.material_id(self.rotation_moments().iter().filter(|(moment, _)| *moment <= at).count()))
+    }
+
     /// The id of the material that the key was made with.
     pub(crate) fn first_material_id(&self) -> String {
         self.material_id(0)
@@ -100,7 +105,12 @@ impl Key<'_> {
         let used_at = self.last_used_at(&mut dice);
         let operation = match self.spec() {
             KeySpec::SymmetricDefault | KeySpec::Rsa2048 | KeySpec::Rsa3072 | KeySpec::Rsa4096 if self.archetype() != Some(Archetype::RsaSigning) => {
-                dice.pick(OPERATIONS)
+                match (dice.pick(OPERATIONS), self.spec()) {
+                    (operation, KeySpec::SymmetricDefault) => operation,
+                    // An asymmetric key makes no data keys.
+                    ("GenerateDataKey" | "GenerateDataKeyWithoutPlaintext", _) => "Decrypt",
+                    (operation, _) => operation,
+                }
             }
             KeySpec::Hmac224 | KeySpec::Hmac256 | KeySpec::Hmac384 | KeySpec::Hmac512 => "GenerateMac",
             _ if self.archetype() == Some(Archetype::KeyAgreement) => "DeriveSharedSecret",

@@ -109,7 +109,7 @@ impl Key<'_> {
         })
     }
 
-    pub(super) fn spec(&self) -> KeySpec {
+    pub(crate) fn spec(&self) -> KeySpec {
         use Archetype as A;
         let mut dice = self.part(Part::Material);
         match self.archetype() {
@@ -124,7 +124,7 @@ impl Key<'_> {
         }
     }
 
-    pub(super) fn origin(&self) -> Origin {
+    pub(crate) fn origin(&self) -> Origin {
         use Archetype as A;
         match self.archetype() {
             Some(A::Imported | A::ImportedExpiring | A::PendingImport | A::ExpiredImport) => Origin::External,
@@ -134,7 +134,7 @@ impl Key<'_> {
         }
     }
 
-    pub(super) fn state(&self) -> KeyState {
+    pub(crate) fn state(&self) -> KeyState {
         use Archetype as A;
         match self.kind {
             // The third set of an account is being deleted: the primary waits for its replicas.

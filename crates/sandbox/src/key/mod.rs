@@ -18,6 +18,7 @@ use crate::{
 
 pub(crate) use aliases::SERVICES;
 pub use denial::Denial;
+pub(crate) use policies::OUTSIDE;
 
 /// A key of the simulated organization.
 #[derive(Clone, Debug)]
@@ -55,6 +56,7 @@ enum Part {
     Rotation,
     Usage,
     Material,
+    Trail,
 }
 
 impl<'a> Key<'a> {
@@ -81,7 +83,7 @@ impl<'a> Key<'a> {
         self.dice.part(part as u64)
     }
 
-    const fn now(&self) -> Timestamp {
+    pub(crate) const fn now(&self) -> Timestamp {
         self.organization.now()
     }
 
@@ -89,15 +91,48 @@ impl<'a> Key<'a> {
         &self.account.regions[self.region]
     }
 
-    fn set(&self) -> Option<&'a MultiRegionSet> {
+    pub(crate) fn set(&self) -> Option<&'a MultiRegionSet> {
         match self.kind {
             Kind::MultiRegion(set) => self.account.sets.get(set as usize),
             _ => None,
         }
     }
 
-    fn is_replica(&self) -> bool {
+    pub(crate) fn is_replica(&self) -> bool {
         self.set().is_some_and(|set| set.primary != self.region)
+    }
+
+    /// Dice for what was done with the key. Of a multi-Region set each key has its own.
+    pub(crate) fn trail_dice(&self) -> Dice {
+        self.part(Part::Trail).part(self.region as u64)
+    }
+
+    /// The organization.
+    pub(crate) const fn organization(&self) -> &'a Organization {
+        self.organization
+    }
+
+    /// When it was made.
+    pub(crate) const fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// The place of the key among those of its account and Region.
+    pub(crate) const fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The place of its Region among those of the account.
+    pub(crate) const fn region_index(&self) -> usize {
+        self.region
+    }
+
+    /// For an AWS managed key, the service that it is for.
+    pub(crate) fn serves(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::AwsManaged(service) => Some(SERVICES[service]),
+            _ => None,
+        }
     }
 
     /// The kind of a customer managed single-Region key.

@@ -71,7 +71,7 @@ impl Key<'_> {
         self.iam(self.account.id, &format!("role/{name}"))
     }
 
-    fn neighbour(&self) -> AccountId {
+    pub(crate) fn neighbour(&self) -> AccountId {
         self.organization.other_account(self.account.id, &mut self.part(Part::Policy).part(1))
     }
 

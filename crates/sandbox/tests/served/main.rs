@@ -6,6 +6,7 @@ mod faults;
 mod listings;
 mod sessions;
 mod storage;
+mod trail;
 mod truth;
 
 use kms_insights_sandbox::{Behaviour, KeyCount, Organization, OrganizationShape, RunningSandbox, Sandbox};

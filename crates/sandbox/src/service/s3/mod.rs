@@ -4,6 +4,7 @@ mod checksum;
 mod multipart;
 mod objects;
 mod payload;
+mod trail;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,6 +21,7 @@ use crate::{
     identity::Caller,
     reply::{ApiError, Reply},
     request::{Call, percent_decode},
+    trail::delivery::Delivery,
 };
 
 /// All buckets.
@@ -82,18 +84,22 @@ pub(crate) fn object_key(call: &Call) -> Option<String> {
     (call.service == "s3").then(|| Address::of(call).key).filter(|key| !key.is_empty())
 }
 
-pub(crate) fn answer(buckets: &Buckets, caller: &Caller, call: &Call) -> Result<Reply, ApiError> {
+/// `trail` is the bucket that the organization's trail delivers to.
+pub(crate) fn answer(buckets: &Buckets, trail: Option<&Delivery>, caller: &Caller, call: &Call) -> Result<Reply, ApiError> {
     let address = Address::of(call);
     let action = iam_action(call.operation);
     let partition = caller.arn.split(':').nth(1).unwrap_or("aws");
     let object = if address.key.is_empty() { String::new() } else { format!("/{}", address.key) };
     let resource = format!("arn:{partition}:s3:::{}{object}", address.bucket);
     caller.check(action, &resource).map_err(|error| ApiError { status: 403, code: "AccessDenied".to_owned(), ..error })?;
+    if let Some(delivery) = trail.filter(|delivery| delivery.bucket() == address.bucket) {
+        return trail::answer(delivery, caller, call, &address);
+    }
     // Decoding and checking the body needs no lock.
     let payload = if call.method == http::Method::PUT { payload::decode(call)? } else { payload::Payload::default() };
     let mut state = buckets.0.lock().unwrap_or_else(PoisonError::into_inner);
     if call.operation == "ListBuckets" {
-        return Ok(list_buckets(&state, caller));
+        return Ok(list_buckets(&state, trail, caller));
     }
     if call.operation == "CreateBucket" {
         return create_bucket(&mut state, caller, call, address.bucket);
@@ -150,12 +156,14 @@ fn iso(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }
 
-fn list_buckets(state: &State, caller: &Caller) -> Reply {
-    let owned = state.buckets.iter().filter(|(_, bucket)| bucket.owner == caller.account);
+fn list_buckets(state: &State, trail: Option<&Delivery>, caller: &Caller) -> Reply {
+    let owned = state.buckets.iter().filter(|(_, bucket)| bucket.owner == caller.account).map(|(name, bucket)| (name.as_str(), bucket.created_at));
+    let mut owned: Vec<_> = owned.chain(trail.filter(|trail| trail.owner() == caller.account).map(|trail| (trail.bucket(), trail.made_at()))).collect();
+    owned.sort();
     let mut items = String::new();
-    for (name, bucket) in owned {
+    for (name, created_at) in owned {
         // Writing to a String cannot fail.
-        let _ = write!(items, "<Bucket><Name>{}</Name><CreationDate>{}</CreationDate></Bucket>", escape(name.as_str()), iso(bucket.created_at));
+        let _ = write!(items, "<Bucket><Name>{}</Name><CreationDate>{}</CreationDate></Bucket>", escape(name), iso(created_at));
     }
     xml(&format!(
         "<ListAllMyBucketsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Owner><ID>{0}</ID></Owner><Buckets>{items}</Buckets></ListAllMyBucketsResult>",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use quick_xml::escape::escape;
 
 use super::{Address, Bucket, Object, elements, iso, payload::Payload, xml};
@@ -119,11 +119,25 @@ pub(super) fn answer(bucket: &mut Bucket, call: &Call, address: Address, payload
             }
             Ok(xml(&format!("<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{deleted}</DeleteResult>")))
         }
-        _ => list(bucket, call, &address),
+        _ => {
+            let prefix = call.query("prefix").unwrap_or_default();
+            let keys = bucket.objects.range(prefix.clone()..).map(|(key, _)| key).take_while(|key| key.starts_with(&prefix));
+            let describe = |key: &str| {
+                bucket.objects.get(key).map(|object| Listed { size: object.body.len() as u64, etag: object.etag.clone(), modified_at: object.modified_at })
+            };
+            list(keys, describe, call, &address)
+        }
     }
 }
 
-fn read(object: &Object, call: &Call) -> Result<Reply, ApiError> {
+/// What a listing tells of an object.
+pub(super) struct Listed {
+    pub(super) size: u64,
+    pub(super) etag: String,
+    pub(super) modified_at: DateTime<Utc>,
+}
+
+pub(super) fn read(object: &Object, call: &Call) -> Result<Reply, ApiError> {
     let total = object.body.len();
     let unmodified = call.header("if-none-match").is_some_and(|tag| tag == object.etag);
     if call.header("if-match").is_some_and(|tag| tag != object.etag && tag != "*") {
@@ -170,7 +184,13 @@ fn span(range: &str, total: usize) -> Option<std::ops::Range<usize>> {
     (span.start < span.end).then_some(span)
 }
 
-fn list(bucket: &Bucket, call: &Call, address: &Address) -> Result<Reply, ApiError> {
+/// A page of the keys, which are sorted and begin with the prefix that was asked for. Only those on the page are described.
+pub(super) fn list<K: AsRef<str>>(
+    keys: impl Iterator<Item = K>,
+    describe: impl Fn(&str) -> Option<Listed>,
+    call: &Call,
+    address: &Address,
+) -> Result<Reply, ApiError> {
     let prefix = call.query("prefix").unwrap_or_default();
     let delimiter = call.query("delimiter").filter(|delimiter| !delimiter.is_empty());
     let limit = call.query("max-keys").and_then(|limit| limit.parse::<usize>().ok()).unwrap_or(1000).min(1000);
@@ -184,15 +204,16 @@ fn list(bucket: &Bucket, call: &Call, address: &Address) -> Result<Reply, ApiErr
             .ok_or_else(|| ApiError::new(400, "InvalidArgument", "The continuation token provided is incorrect"))?,
     };
     let after = call.query(if version_one { "marker" } else { "start-after" }).unwrap_or_default();
-    let mut entries: Vec<Result<(&String, &Object), String>> = Vec::new();
-    for (key, object) in bucket.objects.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
+    let mut entries: Vec<Result<K, String>> = Vec::new();
+    for entry in keys {
+        let key = entry.as_ref();
         let common =
             delimiter.as_ref().and_then(|delimiter| key[prefix.len()..].find(delimiter.as_str()).map(|at| &key[..prefix.len() + at + delimiter.len()]));
         match common {
-            _ if *key <= after => {}
+            _ if *key <= *after => {}
             Some(common) if entries.last().is_some_and(|last| last.as_ref().is_err_and(|other| other == common)) => {}
             Some(common) => entries.push(Err(common.to_owned())),
-            None => entries.push(Ok((key, object))),
+            None => entries.push(Ok(entry)),
         }
     }
     let url = call.query("encoding-type").is_some_and(|encoding| encoding == "url");
@@ -213,22 +234,25 @@ fn list(bucket: &Bucket, call: &Call, address: &Address) -> Result<Reply, ApiErr
     }
     if truncated {
         put(&mut body, format_args!("<NextContinuationToken>{}</NextContinuationToken>", paging::marker((skip + page.len()) as u64)));
-        if let (true, Some(Ok((key, _)))) = (version_one, page.last()) {
-            put(&mut body, format_args!("<NextMarker>{}</NextMarker>", write(key)));
+        if let (true, Some(Ok(key))) = (version_one, page.last()) {
+            put(&mut body, format_args!("<NextMarker>{}</NextMarker>", write(key.as_ref())));
         }
     }
     for entry in page {
         match entry {
-            Ok((key, object)) => put(
-                &mut body,
-                format_args!(
-                    "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
-                    write(key),
-                    iso(object.modified_at),
-                    escape(object.etag.as_str()),
-                    object.body.len()
-                ),
-            ),
+            Ok(key) => {
+                let Some(object) = describe(key.as_ref()) else { continue };
+                put(
+                    &mut body,
+                    format_args!(
+                        "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
+                        write(key.as_ref()),
+                        iso(object.modified_at),
+                        escape(object.etag.as_str()),
+                        object.size
+                    ),
+                );
+            }
             Err(common) => put(&mut body, format_args!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", write(common))),
         }
     }

@@ -1,0 +1,185 @@
+//! One pass over an object or list: where it ends, where its strings and brackets are, and whether KMS is its source.
+
+use memchr::memmem;
+
+use super::block::Masks;
+
+/// The service whose records are looked for, with the quote behind it.
+const SOURCE: &[u8] = b"kms.amazonaws.com\"";
+
+/// The member that names a record's service.
+const MEMBER: &[u8] = b"\"eventSource\"";
+
+/// What a pass found out about an object or list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shape {
+    /// A word for each 64 bytes, a bit for each: quotes that open or close strings, and brackets outside strings.
+    structure: Vec<u64>,
+    /// Whether the object's own `eventSource` is KMS, in plain letters.
+    pub(super) is_kms: bool,
+    /// Whether any string has an escape, so that names may be written otherwise.
+    pub(super) has_escapes: bool,
+}
+
+impl Shape {
+    /// The words of an object of so many bytes.
+    pub(super) fn structure(&self, len: usize) -> &[u64] {
+        self.structure.get(..len.div_ceil(64)).unwrap_or_default()
+    }
+}
+
+/// A way to measure the object or list with which bytes begin: how long it is, or `None` when it does not end.
+pub(super) type Measure = fn(&[u8], &mut Shape) -> Option<usize>;
+
+/// Goes over the object or list with which `bytes` begin, to its end; `None` when it does not end.
+///
+/// A loop over 64 bytes each, in which nothing is done that most of them do not need: what stays in registers is what makes it fast.
+#[inline(always)]
+pub(super) fn measure_with(classify: impl Fn(&[u8; 64]) -> Masks, prefix_xor: impl Fn(u64) -> u64, bytes: &[u8], shape: &mut Shape) -> Option<usize> {
+    (shape.is_kms, shape.has_escapes) = (false, false);
+    let (blocks, rest) = bytes.as_chunks::<64>();
+    // A record takes few of these words; they are there for the longest one.
+    if shape.structure.len() <= blocks.len() {
+        shape.structure.resize(blocks.len() + 1, 0);
+    }
+    let mut last = [b' '; 64];
+    last[..rest.len()].copy_from_slice(rest);
+
+    // All ones inside a string.
+    let mut in_string = 0;
+    // One where the block's first byte is escaped.
+    let mut escaped = 0;
+    // One where the byte before the block opens a string.
+    let mut opened = 0;
+    // Brackets that are open.
+    let mut depth = 0;
+    let (is_kms, has_escapes) = (&mut shape.is_kms, &mut shape.has_escapes);
+    for (number, (block, word)) in blocks.iter().chain([&last]).zip(&mut shape.structure).enumerate() {
+        let masks = classify(block);
+        let mut quotes = masks.quote;
+        if masks.backslash | escaped != 0 {
+            *has_escapes = true;
+            let taken;
+            (taken, escaped) = escapes(masks.backslash, escaped);
+            quotes &= !taken;
+        }
+        // From each opening quote up to the byte before its closing one.
+        let inside = prefix_xor(quotes) ^ in_string;
+        in_string = (inside.cast_signed() >> 63).cast_unsigned();
+        let (open, close) = (masks.open & !inside, masks.close & !inside);
+        *word = quotes | open | close;
+        let opening = quotes & inside;
+        let named = ((opening << 1) | opened) & masks.k;
+        opened = opening >> 63;
+        let closed = close.count_ones();
+        if depth <= closed || named != 0 {
+            let near = Near { depth, open, close };
+            let end = near.end();
+            *is_kms |= near.names_source(named & end.map_or(u64::MAX, up_to), bytes, 64 * number);
+            if let Some(bit) = end {
+                *word &= up_to(bit);
+                return Some(64 * number + bit.trailing_zeros() as usize + 1);
+            }
+        }
+        depth = depth + open.count_ones() - closed;
+    }
+    None
+}
+
+/// All bits up to the one that is set.
+const fn up_to(bit: u64) -> u64 {
+    bit | (bit - 1)
+}
+
+/// A block that has to be looked at more closely.
+#[derive(Clone, Copy)]
+struct Near {
+    /// Brackets that are open before it.
+    depth: u32,
+    open: u64,
+    close: u64,
+}
+
+impl Near {
+    /// How many brackets are open before the bit, which is not behind the end.
+    const fn depth_at(self, bit: u64) -> u32 {
+        self.depth + (self.open & (bit - 1)).count_ones() - (self.close & (bit - 1)).count_ones()
+    }
+
+    /// The bit of the bracket that closes the first one.
+    #[inline(never)]
+    const fn end(self) -> Option<u64> {
+        let mut closing = self.close;
+        while closing != 0 {
+            let bit = closing & closing.wrapping_neg();
+            if self.depth_at(bit) <= 1 {
+                return Some(bit);
+            }
+            closing ^= bit;
+        }
+        None
+    }
+
+    /// Whether one of these letters begins the value of the object's own `eventSource`, and that is KMS.
+    #[inline(never)]
+    fn names_source(self, letters: u64, bytes: &[u8], start: usize) -> bool {
+        let mut letters = letters;
+        while letters != 0 {
+            let bit = letters & letters.wrapping_neg();
+            if self.depth_at(bit) == 1 && is_source(bytes, start + bit.trailing_zeros() as usize) {
+                return true;
+            }
+            letters ^= bit;
+        }
+        false
+    }
+}
+
+/// The bytes that a backslash before them takes out of play, and whether the next block's first one is.
+#[inline(never)]
+const fn escapes(backslash: u64, escaped: u64) -> (u64, u64) {
+    let mut taken = escaped;
+    let mut rest = backslash & !escaped;
+    while rest != 0 {
+        let bit = rest & rest.wrapping_neg();
+        let next = bit << 1;
+        if next == 0 {
+            return (taken, 1);
+        }
+        taken |= next;
+        rest &= !(bit | next);
+    }
+    (taken, 0)
+}
+
+/// Each bit becomes the parity of the bits up to it.
+#[inline(always)]
+pub(super) const fn prefix_xor(bits: u64) -> u64 {
+    let bits = bits ^ (bits << 1);
+    let bits = bits ^ (bits << 2);
+    let bits = bits ^ (bits << 4);
+    let bits = bits ^ (bits << 8);
+    let bits = bits ^ (bits << 16);
+    bits ^ (bits << 32)
+}
+
+/// Whether the string whose first letter is at `at` is KMS as the value of `eventSource`.
+fn is_source(bytes: &[u8], at: usize) -> bool {
+    if !bytes[at..].starts_with(SOURCE) {
+        return false;
+    }
+    let Some(before) = at.checked_sub(1).and_then(|quote| bytes.get(..quote)) else { return false };
+    let Some((b':', before)) = trim_end(before).split_last().map(|(last, before)| (*last, before)) else { return false };
+    let before = trim_end(before);
+    // A backslash before the member's first quote would make it the end of a longer name.
+    before.strip_suffix(MEMBER).is_some_and(|before| before.last() != Some(&b'\\'))
+}
+
+fn trim_end(bytes: &[u8]) -> &[u8] {
+    bytes.trim_ascii_end()
+}
+
+/// Whether the bytes have an escape that can stand for a letter.
+pub(super) fn may_spell_letters(bytes: &[u8]) -> bool {
+    memmem::find(bytes, b"\\u00").is_some()
+}
