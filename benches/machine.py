@@ -47,14 +47,14 @@ def clean_environment(endpoint: Optional[str] = None, home: Optional[Path] = Non
     return environment
 
 
-def run(command: Sequence[object], environment: Dict[str, str], folder: Path, good: Sequence[int] = (0,)) -> Taken:
-    """Runs a program to its end; its output is kept in a file that an unexpected end names."""
+def run(command: Sequence[object], environment: Dict[str, str], folder: Path, good: Sequence[int] = (0,), answer: Optional[Path] = None) -> Taken:
+    """Runs a program to its end; its output is kept in a file that an unexpected end names, and what it answers in `answer` if that is wanted."""
     with tempfile.TemporaryDirectory() as scratch:
         result = Path(scratch) / "taken.json"
         log = folder / "output.log"
-        with log.open("w") as output:
+        with log.open("w") as output, (answer or Path(os.devnull)).open("w") as answered:
             launcher = [sys.executable, "-S", "-E", str(BENCHES / "measured.py"), str(result), *map(str, command)]
-            subprocess.run(launcher, env=environment, cwd=folder, stdout=output, stderr=subprocess.STDOUT, check=True)
+            subprocess.run(launcher, env=environment, cwd=folder, stdout=answered if answer else output, stderr=output, check=True)
         taken = json.loads(result.read_text())
     if taken["exit"] not in good:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])

@@ -30,6 +30,11 @@ arrives at once. The aim is at most 256 MiB for 100,000 keys, and at most 1.3 ti
     "policies": """From the text of a key policy to its ways in and the workshop's concerns, on one core, without grants: what publishing does for each key, without the lake. policyuniverse, a Python library, answers from the same
 texts whether the policy is open to the internet, which is one of the things that the ways in say. The policies are the account's own statement alone (4 of 12), what the console makes (3), what AWS writes for its managed keys (2), a log
 group's, an organization's with a Deny, and a vendor's. The aim is 100,000 a second.""",
+    "trail": """Who used which key when, for what: `kms-insights trail scan FOLDER --format json --quiet` over the log files of an organization's trail, a fifth of whose records are of KMS. The programs answer one question: for each
+key, principal (the role, not its session), operation and resource that the encryption context names, the calls that succeeded, those that failed and the last of either; an event counts once however often it was
+delivered, and where two accounts record it, as the caller's record tells it. Every answer is held against what the generator of the corpus knows, row by row; benches/trail has the programs. kms-insights' answer tells more: the days
+apart, the services that called, whose log it was, and the resources of both sides of ReEncrypt, which the corpus has none of. libdeflate alone answers nothing: whoever reads these files must decompress them, so it
+is the floor. It and the full parse are `crates/trail/examples/floor.rs`, for one core. The processes are pinned to one core and then to two, and take turns; the files are in the system's cache.""",
     "sizes": """The aim is less than 80 MB with the SQL engine and less than 25 MB without it.""",
     "clean": """From `git clone` to the demo's tables with an empty target folder. The crates' sources are in cargo's cache already: the network is not measured. The aim is at most 8 minutes on two cores.""",
 }
@@ -42,6 +47,7 @@ def write(results: Path, page: Path) -> None:
         ("peers", "Beside its peers", _peers),
         ("memory", "Memory", _memory),
         ("policies", "Key policies", _policies),
+        ("trail", "Log files of a trail", _trail),
         ("clean", "From clone to answers", _clean),
         ("sizes", "Size of the binary", _sizes),
     ):
@@ -188,3 +194,99 @@ def _policies(figures: Dict) -> str:
         f"| {one['statements']} | {one['bytes']:,} | {one['microseconds']:.1f} | {one['microseconds'] / one['statements']:.2f} |" for one in figures["growth"]
     ]
     return "\n".join(rows)
+
+
+def _trail(figures: Dict) -> str:
+    programs, limits, corpus = figures["programs"], figures["limits"], figures["corpus"]
+    floor, own = (programs[name] for name in ("libdeflate alone", "kms-insights"))
+    rows = []
+    for name, one in programs.items():
+        single, double = one["one"], one.get("two")
+        answer = "none" if one is floor else f"**{one['differing']} rows differ**" if one["differing"] else "the truth"
+        times = "" if one is floor else f"{single['cpu'] / floor['one']['cpu']:.2f}"
+        on_two = [f"{double['cpu']:.2f} s", f"{double['wall']:.2f} s", f"{single['wall'] / double['wall']:.2f} ×"] if double else ["", "", ""]
+        peaks = [f"{each['peak_mib']:.0f} MiB" if each else "" for each in (single, double)]
+        others = max(each["others_cores"] for each in (single, double) if each)
+        rows.append([name, answer, f"{single['cpu']:.2f} s", times, f"{single['wall']:.2f} s", *on_two, *peaks, f"{others:.2f}"])
+    head = ["", "answer", "CPU, one core", "of the floor's", "wall, one core", "CPU, two cores", "wall, two cores", "faster on two", "peak memory, one core", "peak memory, two cores", "others, cores"]
+    aims = [
+        [f"CPU on one core at most {limits['ratio']} × the floor's", f"{figures['ratio']:.2f} ×", _met(figures["ratio"], limits["ratio"])],
+        [f"on two cores at least {limits['speedup']} × as fast", f"{figures['speedup']:.2f} ×", _met(-figures["speedup"], -limits["speedup"])],
+        [f"peak memory at most {limits['peak_mib']} MiB", f"{figures['peak_mib']:.0f} MiB", _met(figures["peak_mib"], limits["peak_mib"])],
+    ]
+    packed, text = corpus["compressed_bytes"] / 1e6, corpus["bytes"] / 1e6
+    parts = [
+        f"`{figures['command']}`: {text:,.0f} MB in {packed:,.0f} MB, {corpus['records']:,} records, {corpus['kms_records']:,} of KMS, {corpus['repeated_kms_records']:,} of these telling an event again; "
+        f"{corpus['keys']:,} keys used, {corpus['rows']:,} rows to find. Medians of {figures['rounds']} rounds.",
+        _table(head, rows),
+        _trail_verdict(programs),
+        _table(["aim", "kms-insights", ""], aims),
+        *_trail_remarks(figures),
+        _trail_growth(figures),
+    ]
+    if "s3" in figures:
+        parts.append(_trail_s3(figures["s3"]))
+    return "\n\n".join(parts)
+
+
+def _trail_verdict(programs: Dict) -> str:
+    own = programs["kms-insights"]
+    # Without an answer, or with a wrong one, nothing is won.
+    others = {name: other for name, other in programs.items() if name not in ("libdeflate alone", "kms-insights") and not other["differing"]}
+    ahead, behind = [], []
+    for field, said in (("cpu", "processor time"), ("wall", "wall time"), ("peak_mib", "peak memory")):
+        before = [name for name, other in others.items() if other["one"][field] <= own["one"][field]]
+        if before:
+            behind.append(f"in {said} it is **behind** {'; '.join(before)}")
+        else:
+            ahead.append(said)
+    parts = [f"kms-insights is ahead of all that give the right answer in {' and '.join(ahead)}"] if ahead else []
+    wrong = [name for name, other in programs.items() if other["differing"]]
+    return f"On one core: {'. And '.join(parts + behind)}." + (f" A wrong answer came from {' and '.join(wrong)}." if wrong else "")
+
+
+def _trail_remarks(figures: Dict) -> List[str]:
+    """What the figures say of an aim that is not met."""
+    limits, small = figures["limits"], figures["small"]
+    programs, of_small = figures["programs"], small["programs"]
+    remarks = []
+    if figures["ratio"] > limits["ratio"]:
+        grown = (figures["corpus"]["bytes"] - small["corpus"]["bytes"]) / 1e9
+        floor, own = ((programs[name]["one"]["cpu"] - of_small[name]["one"]["cpu"]) / grown for name in ("libdeflate alone", "kms-insights"))
+        fixed = of_small["kms-insights"]["one"]["cpu"] - own * small["corpus"]["bytes"] / 1e9
+        remarks.append(
+            f"The processor time of one core: from {small['corpus']['files']} files to {figures['corpus']['files']}, each further GB takes {own:.2f} s, and {floor:.2f} s of the floor, {own / floor:.2f} ×; "
+            f"what is left, {max(fixed, 0.0):.2f} s, does not grow with the corpus."
+        )
+    if figures["speedup"] < limits["speedup"]:
+        single, double = (programs["kms-insights"][cores] for cores in ("one", "two"))
+        remarks.append(
+            f"Two cores: the same work takes {double['cpu']:.2f} s of processor time on two and {single['cpu']:.2f} s on one, and keeps {double['cpu'] / double['wall']:.2f} cores busy; "
+            f"others took {double['others_cores']:.2f} of the two meanwhile."
+        )
+    if figures["peak_mib"] > limits["peak_mib"]:
+        peaks = [max(of["kms-insights"][cores]["peak_mib"] for cores in ("one", "two")) for of in (of_small, programs)]
+        files = figures["corpus"]["files"] - small["corpus"]["files"]
+        remarks.append(f"Memory: with {small['corpus']['files']} files the peak is {peaks[0]:.0f} MiB, and each further 100 files add {(peaks[1] - peaks[0]) / files * 100:.1f} MiB.")
+    return remarks
+
+
+def _trail_growth(figures: Dict) -> str:
+    rows = []
+    for of in (figures["small"], figures):
+        taken = of["programs"]["kms-insights"]
+        rows.append([f"{of['corpus']['files']:,}", f"{of['corpus']['bytes'] / 1e6:,.0f} MB", f"{of['corpus']['rows']:,}", *(f"{taken[cores]['peak_mib']:.0f} MiB" for cores in ("one", "two"))])
+    return f"How kms-insights' peak goes with the corpus:\n\n{_table(['files', 'text', 'rows to find', 'one core', 'two cores'], rows)}"
+
+
+def _trail_s3(figures: Dict) -> str:
+    series, corpus = figures["series"], figures["corpus"]
+    rows = [[name, f"{one['wall']:.2f} s", f"{one['cpu']:.2f} s", f"{one['others_cores']:.2f}"] for name, one in series.items()]
+    own, fetched = (series[name] for name in ("kms-insights, from S3", "fetched from S3, not read"))
+    busy = own["cpu"] / own["wall"]
+    limit = "what it waits for, the server, is the limit" if busy < 0.5 else "**it does not mostly wait**: its own work is a large part of it"
+    return (
+        f"From S3, {corpus['files']} files, {corpus['compressed_bytes'] / 1e6:.0f} MB compressed. The server is moto, a program in Python that shares the machine's cores and is among the others; fetching without reading "
+        f"has {figures['at_once']} requests under way, as the scan has, but knows the names of the files and lists nothing.\n\n{_table(['', 'wall', 'CPU', 'others, cores'], rows)}\n\n"
+        f"The scan takes {own['wall'] / fetched['wall']:.1f} × the time of fetching. It keeps {busy:.2f} cores busy: {limit}."
+    )

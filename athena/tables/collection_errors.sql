@@ -4,7 +4,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `kms_insights_database`.`collection_errors` 
   `region` string COMMENT 'The Region, null where the whole account is concerned.',
   `key_arn` string COMMENT 'The key’s ARN, null where the whole Region or account is concerned.',
   `key_id` string COMMENT 'The key’s id, null where the whole Region or account is concerned.',
-  `fact` string COMMENT 'What lacks: a fact of a key (metadata, aliases, policy, ram_policy, grants, tags, rotation, rotations, last_usage), of an account’s Region (key_listing, alias_listing, custom_key_stores), of an account (access, regions, ou_path, account) or of the…',
+  `fact` string COMMENT 'What lacks: a fact of a key (metadata, aliases, policy, ram_policy, grants, tags, rotation, rotations, last_usage), of an account’s Region (key_listing, alias_listing, custom_key_stores, trails: what they record, event_history: of those of its keys…',
   `operation` string COMMENT 'The API action that did not answer, such as kms:GetKeyPolicy.',
   `code` string COMMENT 'What went wrong, in kms-insights’ own closed vocabulary, such as access_denied.',
   `retryable` boolean COMMENT 'Whether the same request may succeed later without anybody changing anything.',

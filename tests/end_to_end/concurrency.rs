@@ -83,6 +83,7 @@ async fn a_run_at_aws_quotas_is_hardly_ever_throttled() {
     assert!(unread.len() > 100, "{}", unread.len());
     let expected = world.expectation().with(|record| match record {
         StagedRecord::Usage(usage) if unread.contains(usage.arn.key_id().to_string().as_str()) => without_last_usages(record),
+        StagedRecord::History(history) if unread.contains(history.arn.key_id().to_string().as_str()) => without_last_usages(record),
         _ => {}
     });
     expected.assert_found_by(&collected, &world.lake()).await;

@@ -8,7 +8,9 @@ use kms_insights_lake::{
     staging::{RunInfo, StagingWriter},
     tables::{collection_errors::CollectionErrorRow, runs::RunRow},
 };
-use kms_insights_model::{Account, AccountId, AccountState, ApiAction, ErrorCode, Fact, Failure, KeyMetadata, OrganizationId, Region, RunId, StagedRecord};
+use kms_insights_model::{
+    Account, AccountId, AccountState, ApiAction, ErrorCode, EventHistory, Fact, Failure, KeyArn, KeyMetadata, OrganizationId, Region, RunId, StagedRecord,
+};
 use kms_insights_sandbox::{Behaviour, Fault, Truth};
 
 use crate::{
@@ -104,6 +106,8 @@ impl Expectation {
             StagedRecord::Unit(unit) => regions.contains(&unit.region),
             StagedRecord::Key(key) => regions.contains(key.arn.region()),
             StagedRecord::Usage(usage) => regions.contains(usage.arn.region()),
+            StagedRecord::History(history) => regions.contains(history.arn.region()),
+            StagedRecord::Trails(trails) => regions.contains(&trails.region),
         });
         self
     }
@@ -118,6 +122,7 @@ impl Expectation {
         self.records.retain(|record| match record {
             StagedRecord::Key(key) => !managed.contains(&key.arn),
             StagedRecord::Usage(usage) => !managed.contains(&usage.arn),
+            StagedRecord::History(history) => !managed.contains(&history.arn),
             _ => true,
         });
         for record in &mut self.records {
@@ -132,6 +137,14 @@ impl Expectation {
     /// As the completion of an earlier run.
     pub(crate) fn resumed_from(mut self, run: &RunId) -> Self {
         self.resumed_from = Some(run.clone());
+        self
+    }
+
+    /// With what an earlier attempt found in the event history: it stays, though KMS answers now.
+    pub(crate) fn with_histories_of(mut self, earlier: &Self) -> Self {
+        let known: BTreeSet<_> = self.records.iter().filter_map(history_of).collect();
+        let kept = earlier.records.iter().filter(|record| history_of(record).is_some_and(|key| !known.contains(&key))).cloned().collect::<Vec<_>>();
+        self.records.extend(kept);
         self
     }
 
@@ -156,6 +169,8 @@ impl Expectation {
             StagedRecord::Unit(unit) => unit.key_listing.is_none() && unit.alias_listing.is_none() && !unit.custom_key_stores.is_lacking(),
             StagedRecord::Key(key) => key.is_complete(),
             StagedRecord::Usage(usage) => !usage.last_usage.is_lacking(),
+            StagedRecord::History(history) => !history.event_history.is_lacking(),
+            StagedRecord::Trails(trails) => !trails.is_lacking(),
         };
         self.organization_failures.is_empty() && self.records.iter().all(whole)
     }
@@ -189,7 +204,14 @@ impl Expectation {
         };
         let writer = StagingWriter::begin(&expected, &info).await.unwrap();
         for record in &self.records {
-            writer.record(record.clone()).await.unwrap();
+            let mut record = record.clone();
+            // The event history goes back from the moment at which it is asked.
+            if let StagedRecord::History(history) = &mut record
+                && let Fact::Observed(history) = &mut history.event_history
+            {
+                history.reaches_back_to = EventHistory::beginning(started_at);
+            }
+            writer.record(record).await.unwrap();
         }
         let published = publish(&expected, &writer, finished_at, &FindingSettings::default()).await.unwrap();
         assert_eq!(&published.run_id, run);
@@ -200,8 +222,20 @@ impl Expectation {
     }
 }
 
+/// The key whose event history a record tells.
+fn history_of(record: &StagedRecord) -> Option<KeyArn> {
+    match record {
+        StagedRecord::History(history) => Some(history.arn.clone()),
+        _ => None,
+    }
+}
+
 /// The last usages of a run that was given no time for them.
 pub(crate) fn without_last_usages(record: &mut StagedRecord) {
+    if let StagedRecord::History(history) = record {
+        // Who is given no time for the one is given none for the other.
+        history.event_history = Fact::NotApplicable;
+    }
     if let StagedRecord::Usage(usage) = record {
         usage.last_usage = Fact::Failed(Failure::new(ApiAction::KmsGetKeyLastUsage, ErrorCode::Budget, ""));
     }

@@ -207,7 +207,7 @@ async fn the_completion_of_a_partial_run_killed_at_random_and_resumed_ends_like_
     world.sandbox.clear_faults();
     world.sandbox.reset_requests();
     let begin = ["--resume", partial.run.as_str()];
-    let expected = || world.expectation().resumed_from(&partial.run);
+    let expected = || world.expectation().resumed_from(&partial.run).with_histories_of(&before);
     let completed = world.collect(&[SLOWLY, &begin].concat()).await;
     expected().assert_found_by(&completed, &world.lake()).await;
     let requests = world.sandbox.requests().total;

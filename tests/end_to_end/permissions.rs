@@ -41,6 +41,11 @@ async fn one_action_less_is_a_denied_fact_of_that_name() {
         let world = with_role_actions(documented.iter().filter(|action| *action != missing).cloned().collect()).await;
         let collected = world.collect_and_compare(&[]).await;
         let errors = rows::<CollectionErrorRow>(&world.lake(), &collected.run).await;
+        if ["cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors"].contains(&missing.as_str()) {
+            // The only trail is the organization's, and the account that it belongs to was read with the caller's own credentials.
+            assert!(errors.iter().all(|error| error.operation != *missing), "{missing}: {}", collected.summary);
+            continue;
+        }
         assert!(errors.iter().any(|error| error.operation == *missing && error.code == "access_denied"), "{missing}: {}", collected.summary);
     }
 }

@@ -16,6 +16,7 @@ fn questions(before: &Expectation, after: &Expectation) -> BTreeMap<&'static str
     let mut used: BTreeSet<&KeyArn> = BTreeSet::new();
     let mut listed: BTreeSet<(AccountId, &Region)> = BTreeSet::new();
     let mut entered: BTreeSet<AccountId> = BTreeSet::new();
+    let mut seen: BTreeSet<(AccountId, &Region)> = BTreeSet::new();
     for record in &before.records {
         match record {
             StagedRecord::Key(key) => {
@@ -23,6 +24,9 @@ fn questions(before: &Expectation, after: &Expectation) -> BTreeMap<&'static str
             }
             StagedRecord::Usage(usage) if !usage.last_usage.is_lacking() => {
                 used.insert(&usage.arn);
+            }
+            StagedRecord::Trails(trails) if !trails.is_lacking() => {
+                seen.insert((trails.account, &trails.region));
             }
             StagedRecord::Unit(unit) if unit.key_listing.is_none() => {
                 listed.insert((unit.account, &unit.region));
@@ -53,7 +57,8 @@ fn questions(before: &Expectation, after: &Expectation) -> BTreeMap<&'static str
                 );
                 ask("kms:ListResourceTags", lacks(known.map(|known| known.tags.is_lacking())));
             }
-            StagedRecord::Account(_) => {}
+            StagedRecord::Trails(trails) => ask("cloudtrail:DescribeTrails", !seen.contains(&(trails.account, &trails.region))),
+            StagedRecord::Account(_) | StagedRecord::History(_) => {}
         }
     }
     questions
@@ -82,7 +87,7 @@ async fn a_partial_run_is_completed_by_asking_only_for_what_lacked() {
     let requests = world.sandbox.requests();
     assert_ne!(resumed.run, first.run, "a published run never changes");
     assert_eq!(resumed.summary["resumed_from"], first.run.as_str());
-    world.expectation().resumed_from(&first.run).assert_found_by(&resumed, &world.lake()).await;
+    world.expectation().resumed_from(&first.run).with_histories_of(&before).assert_found_by(&resumed, &world.lake()).await;
     before.assert_in(&world.lake(), &first.run).await;
     let asked: BTreeMap<&str, u64> = questions(&before, &world.expectation()).into_keys().map(|operation| (operation, requests.of(operation))).collect();
     assert_eq!(asked, questions(&before, &world.expectation()));

@@ -224,7 +224,9 @@ async fn days_accounts_and_regions_are_selected_by_the_folders_of_a_trail() {
     let all = rows(&world.run(&["trail", "scan", logs.path(), "--format", "json", "--quiet"]).await);
     let parts: Vec<&str> = logs.files[3].split('/').collect();
     let (account, region, day) = (parts[2], parts[4], parts[5..8].join("-"));
-    let selected = world.run(&["trail", "scan", logs.path(), "--format", "json", "--quiet", "--accounts", account, "--regions", region, "--since", &day, "--until", &day]).await;
+    let selected = world
+        .run(&["trail", "scan", logs.path(), "--format", "json", "--quiet", "--accounts", account, "--regions", region, "--since", &day, "--until", &day])
+        .await;
     assert_eq!(selected.code, Some(0), "{selected:?}");
     let selected = rows(&selected);
     assert!(!selected.as_array().unwrap().is_empty());
@@ -264,4 +266,41 @@ async fn the_trail_of_an_organization_is_read_from_its_bucket_and_equals_the_tru
     found.sort_by_key(ToString::to_string);
     assert!(!truth.is_empty());
     assert_eq!(found, truth);
+}
+
+#[tokio::test]
+async fn a_snapshot_knows_the_last_use_that_the_log_files_tell_where_kms_tells_none() {
+    let behaviour = Behaviour { trail: TrailSetting { days: 3, ..TrailSetting::default() }, ..behaviour() };
+    let world = World::start(organization(3, 3, 8), behaviour).await;
+    world.sandbox.set_faults(vec![serde_json::from_value(json!({"operation": "GetKeyLastUsage", "kind": "access_denied"})).unwrap()]);
+    let organization = world.sandbox.organization();
+    let source = format!("s3://{}", TrailSetting::bucket(organization));
+    // What the event history tells of older uses is left out.
+    world.collect(&["--trail", &source, "--lookup-budget", "0s"]).await;
+
+    let today = organization.now().date_naive();
+    let mut last: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for used in world.sandbox.truth().daily_usage(today - chrono::Days::new(40), today) {
+        // Of a row in which some calls failed the truth does not say which was the last.
+        if used.errors == 0 {
+            let at = used.last_at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+            let known = last.entry(used.key_arn).or_default();
+            *known = known.clone().max((at, used.principal));
+        }
+    }
+    let rows = world.query("SELECT key_arn, last_used_at, principal, evidence, verdict, status, trail_started_at FROM key_last_used").await;
+    let by_trail: Vec<&Value> = rows.as_array().unwrap().iter().filter(|row| row["evidence"] == "trail").collect();
+    assert!(by_trail.len() > 3, "{rows}");
+    for row in by_trail {
+        let (at, _) = &last[row["key_arn"].as_str().unwrap()];
+        assert!(row["last_used_at"].as_str().unwrap() >= at.as_str(), "{row} {at}");
+        assert_eq!((row["verdict"].as_str(), row["status"].as_str()), (Some("used"), Some("denied")), "{row}");
+        assert!(row["principal"].is_string() && row["trail_started_at"].is_string(), "{row}");
+    }
+    for row in rows.as_array().unwrap().iter().filter(|row| row["evidence"] != "trail") {
+        assert!(!last.contains_key(row["key_arn"].as_str().unwrap()), "{row}");
+        assert_eq!(row["verdict"], "unknown", "{row}");
+    }
+    let findings = world.query("SELECT DISTINCT rule FROM findings WHERE rule IN ('never-used', 'usage-unknown')").await;
+    assert_eq!(findings, json!([]), "nothing is said of keys of which nobody knows");
 }

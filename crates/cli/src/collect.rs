@@ -19,10 +19,14 @@ use crate::{
     settings::Settings,
     summary,
     terminal::say,
+    trail,
 };
 
 /// The role's name where nothing else is said.
 pub(crate) const DEFAULT_ROLE: &str = "kms-insights-reader";
+
+/// How long CloudTrail's event history may be asked in each account and Region where nothing else is said: some 1,200 requests.
+pub(crate) const LOOKUP_BUDGET: Duration = Duration::from_mins(10);
 
 /// What `collect` takes.
 #[derive(Debug, Args)]
@@ -53,6 +57,9 @@ pub(crate) struct CollectArguments {
     /// How long to read last usages in each account and Region, at five a second: 10m, 2h, 0s for none [default: no bound]
     #[arg(long, env = "KMS_INSIGHTS_LAST_USAGE_BUDGET", value_name = "DURATION")]
     last_usage_budget: Option<String>,
+    /// How long to look through CloudTrail's event history in each account and Region, at two requests a second, for keys whose last usage KMS does not say; 0s for not at all [default: 10m]
+    #[arg(long, env = "KMS_INSIGHTS_LOOKUP_BUDGET", value_name = "DURATION")]
+    lookup_budget: Option<String>,
     /// The share of AWS's request quotas to use: 0.5 leaves half to others, more than 1 is for quotas that AWS raised [default: 1]
     #[arg(long, env = "KMS_INSIGHTS_QUOTA_SHARE", value_name = "SHARE")]
     quota_share: Option<f64>,
@@ -65,6 +72,10 @@ pub(crate) struct CollectArguments {
     /// How long the reading of one account may take, last usage apart
     #[arg(long, env = "KMS_INSIGHTS_ACCOUNT_DEADLINE", default_value = "4h", value_parser = some_time, value_name = "DURATION")]
     account_deadline: Duration,
+    /// The log files of the organization's trail, which say who used each key for what: a bucket and prefix on S3, or a folder. Those of the last 90 days that were
+    /// not read yet are scanned before the snapshot is published; `trail scan` reads older ones
+    #[arg(long, env = "KMS_INSIGHTS_TRAIL", value_name = "S3-URL|DIR")]
+    trail: Option<String>,
     /// Go on with a run that was stopped or is partial, reading only what lacks of what it was to read; without a value, list such runs
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     resume: Option<String>,
@@ -130,6 +141,10 @@ impl CollectArguments {
             None => LastUsageBudget::Unlimited,
             Some(text) => LastUsageBudget::PerRegion(duration(text).map_err(|error| Trouble::usage(format_args!("--last-usage-budget {text:?}: {error}")))?),
         };
+        let lookup_budget = match self.lookup_budget.as_ref().or(settings.lookup_budget.as_ref()) {
+            None => LOOKUP_BUDGET,
+            Some(text) => duration(text).map_err(|error| Trouble::usage(format_args!("--lookup-budget {text:?}: {error}")))?,
+        };
         let quota_share = self.quota_share.or(settings.quota_share).unwrap_or(1.0);
         if !(quota_share > 0.0 && quota_share <= 100_000.0) {
             return Err(Trouble::usage(format_args!("--quota-share {quota_share}: must be more than 0 and at most 100000")));
@@ -144,6 +159,7 @@ impl CollectArguments {
             concurrency: self.concurrency.or(settings.concurrency).unwrap_or(const { NonZeroUsize::new(10).unwrap() }),
             customer_managed_only: self.customer_managed_only || settings.customer_managed_only.unwrap_or(false),
             last_usage,
+            lookup_budget,
             quota_share,
             max_requests: self.max_requests,
             retry: RetryPolicy { attempt_timeout: self.request_timeout, ..RetryPolicy::default() },
@@ -214,9 +230,19 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
         role: EarlierRole { name: Some(role.name.clone()), external_id: role.external_id.clone() },
         storage: arguments.lake.storage(&settings, resume.as_ref().map(Resume::storage)),
     };
+    let scan = match arguments.trail.as_ref().or(settings.trail.as_ref()) {
+        Some(source) => Some(trail::beside_collection(source, &arguments.lake, &settings, &lake).await?),
+        None => None,
+    };
     let job = Job { remembered: Some(remembered), options, resume, findings: settings.findings };
     let cloud = Arc::new(AwsCloud::new(config, role, &tables::required_actions()));
-    let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
+    let mut is_trail_whole = true;
+    let scanned = async {
+        if let Some(scan) = scan {
+            is_trail_whole = scan.ended().await;
+        }
+    };
+    let published = pipeline::collect_and_publish(cloud, job, &lake, scanned, observer, stop).await?;
     let mut printed = summary::print(&published, &lake.location().to_string(), arguments.format);
     if let Some(warning) = summary::not_shown(&published, &lake).await {
         say(warning);
@@ -228,7 +254,10 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
     if let Err(trouble) = printed {
         say(format_args!("warning: the run {} is published, but its summary could not be printed: {}", published.run_id, trouble.message));
     }
-    Ok(summary::exit(&published))
+    Ok(match summary::exit(&published) {
+        Exit::Done if !is_trail_whole => Exit::Partial,
+        exit => exit,
+    })
 }
 
 /// The first Ctrl-C (or SIGTERM) ends the run cleanly, a second one at once.

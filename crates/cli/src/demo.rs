@@ -11,7 +11,7 @@ use kms_insights_collect::{
     plan::AccountSelection,
 };
 use kms_insights_lake::{Lake, LakeLocation, publish::FindingSettings, tables};
-use kms_insights_sandbox::{Behaviour, Latency, Organization, Sandbox};
+use kms_insights_sandbox::{Behaviour, Latency, Organization, Sandbox, TrailSetting};
 
 use crate::{
     collect::{DEFAULT_ROLE, SummaryFormat, stop_on_signal},
@@ -69,12 +69,22 @@ const ANSWERS: &[Answer] = &[
         order: "row_number() OVER (PARTITION BY verdict ORDER BY monthly_cost_usd DESC, account_id, key_arn), verdict",
     },
     Answer {
+        question: "Who used which key last, and on what?",
+        view: "kms_key_last_used_table",
+        columns: "accountnumber, keyid, eventtime, username, eventname, resource",
+        // Those of whom it is known, the last first.
+        order: "username IS NULL, eventtime DESC, accountnumber, keyid",
+    },
+    Answer {
         question: "What does this snapshot not know?",
         view: "coverage_gaps",
         columns: "account_id, account_name, region, fact, operation, code, keys_affected",
         order: "account_id, region, fact, operation, code",
     },
 ];
+
+/// So many days of the trail's log files there are.
+const DAYS_OF_LOGS: u32 = 4;
 
 /// So many rows of each answer are shown.
 #[cfg(feature = "sql")]
@@ -100,7 +110,9 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     let folder = arguments.lake.clone().or_else(|| kept.as_ref().map(|kept| kept.path().to_owned())).unwrap_or_default();
     let lake = Lake::open_or_create(&LakeLocation::Local(folder), None).map_err(|error| trouble(&error))?;
     let behaviour = Behaviour { role_name: DEFAULT_ROLE.to_owned(), quotas: true, latency: Latency::fixed(Duration::from_millis(5)), ..Behaviour::default() };
+    let behaviour = Behaviour { trail: TrailSetting { days: DAYS_OF_LOGS, ..TrailSetting::default() }, ..behaviour };
     let organization = Organization::generate(arguments.shape.shape());
+    let bucket = TrailSetting::bucket(&organization);
     refuse_another_organization(&lake, organization.id()).await?;
     let sandbox = Sandbox::start(organization, behaviour, ("127.0.0.1", 0)).await.map_err(|error| Trouble::failed(format_args!("127.0.0.1: {error}")))?;
     say(format_args!("A simulated organization answers at {}, with AWS's quotas; the collector is the real one.", sandbox.endpoint()));
@@ -113,7 +125,12 @@ pub(crate) async fn run(arguments: DemoArguments) -> Result<Exit, Trouble> {
     let stop = Stop::default();
     stop_on_signal(stop.clone(), Arc::clone(&observer));
     let job = Job { options, remembered: None, resume: None, findings: FindingSettings::default() };
-    let published = pipeline::collect_and_publish(cloud, job, &lake, observer, stop).await?;
+    let scan = crate::trail::beside_demo(&bucket, config(&sandbox.endpoint(), job.options.max_connections()), &lake)?;
+    let scanned = async {
+        // What could not be read it tells itself.
+        let _ = scan.ended().await;
+    };
+    let published = pipeline::collect_and_publish(cloud, job, &lake, scanned, observer, stop).await?;
     sandbox.shutdown().await;
     let place = match kept {
         Some(_) if !json => "in a temporary folder that goes with the demo: --lake DIR keeps it".to_owned(),
@@ -159,6 +176,7 @@ fn options() -> Options {
         concurrency: const { NonZeroUsize::new(10).unwrap() },
         customer_managed_only: false,
         last_usage: LastUsageBudget::Unlimited,
+        lookup_budget: crate::collect::LOOKUP_BUDGET,
         quota_share: 1.0,
         max_requests: const { NonZeroUsize::new(512).unwrap() },
         retry: RetryPolicy::default(),
@@ -174,7 +192,7 @@ async fn answers(lake: &Lake) -> Result<(), Trouble> {
         let failed = |error| crate::query::trouble(&error);
         let shown = engine.query(&format!("SELECT {columns} FROM {view} ORDER BY {order} LIMIT {SHOWN}")).await.map_err(failed)?;
         let rows = crate::query::write_stdout(shown, kms_insights_query::output::Format::Table).await?;
-        let mut all = engine.query(&format!("SELECT account_id FROM {view}")).await.map_err(failed)?;
+        let mut all = engine.query(&format!("SELECT 1 FROM {view}")).await.map_err(failed)?;
         let mut more = 0;
         while let Some(batch) = all.next().await {
             more += batch.map_err(failed)?.num_rows() as u64;

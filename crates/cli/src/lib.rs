@@ -18,6 +18,8 @@ mod selection;
 pub mod settings;
 mod summary;
 mod terminal;
+#[cfg(feature = "sql")]
+mod trace;
 mod trail;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -55,6 +57,9 @@ enum Command {
     Policy(policy::PolicyArguments),
     /// CloudTrail log files: who used which key when, for what
     Trail(trail::TrailArguments),
+    /// What a key was made for, by whom, and what uses it
+    #[cfg(feature = "sql")]
+    Trace(trace::TraceArguments),
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
@@ -99,6 +104,8 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Collect(arguments) => collect::run(arguments, settings).await,
             Command::Policy(arguments) => policy::run(arguments, &settings),
             Command::Trail(arguments) => trail::run(arguments, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Trace(arguments) => trace::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Query(arguments) => query::run(arguments, settings).await,
             #[cfg(feature = "sandbox")]

@@ -1,6 +1,6 @@
 //! The main job: collect into staging, then publish.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use kms_insights_collect::{
     CollectError, Event, KnownKey, Observer, Options, Prior, PriorAccount, Sink, SinkError, Stop,
@@ -133,7 +133,12 @@ impl Prior for Staging {
     async fn account(&self, account: AccountId) -> Result<PriorAccount, SinkError> {
         let Some(earlier) = self.earlier.get() else { return Ok(PriorAccount::default()) };
         let staged = earlier.account(account).await?;
-        let mut prior = PriorAccount { record: staged.record, units: staged.units.into_iter().collect(), keys: HashMap::new(), usages: HashMap::new() };
+        let mut prior = PriorAccount {
+            record: staged.record,
+            units: staged.units.into_iter().collect(),
+            trails: staged.trails.into_iter().collect(),
+            ..PriorAccount::default()
+        };
         for (arn, key) in staged.keys {
             let known = match key {
                 StagedKey::Complete => KnownKey::Complete,
@@ -144,12 +149,22 @@ impl Prior for Staging {
         for (arn, usage) in staged.usages {
             prior.usages.entry(arn.region().clone()).or_default().insert(arn.key_id().clone(), usage);
         }
+        for (arn, history) in staged.histories {
+            prior.histories.entry(arn.region().clone()).or_default().insert(arn.key_id().clone(), history);
+        }
         Ok(prior)
     }
 }
 
-/// Collects what `options` ask for and publishes it as one run.
-pub(crate) async fn collect_and_publish<C: Cloud>(cloud: Arc<C>, job: Job, lake: &Lake, observer: Observer, stop: Stop) -> Result<PublishedRun, Trouble> {
+/// Collects what `options` ask for and publishes it as one run, not before `ready` has come to its end: what a snapshot rests on beside what was collected.
+pub(crate) async fn collect_and_publish<C: Cloud>(
+    cloud: Arc<C>,
+    job: Job,
+    lake: &Lake,
+    ready: impl Future<Output = ()>,
+    observer: Observer,
+    stop: Stop,
+) -> Result<PublishedRun, Trouble> {
     let (options, findings) = (job.options.clone(), job.findings.clone());
     let staging = Arc::new(Staging::default());
     let planned = {
@@ -179,6 +194,7 @@ pub(crate) async fn collect_and_publish<C: Cloud>(cloud: Arc<C>, job: Job, lake:
         return Err(Trouble::failed(format_args!("the run {run} was stopped; nothing was published, and what was read is kept"))
             .next(format_args!("go on with `{}`", resume_command(lake, run))));
     }
+    ready.await;
     observer(Event::Publishing);
     publish(lake, writer, chrono::Utc::now(), &findings).await.map_err(|error| publish_trouble(&error, lake, run))
 }

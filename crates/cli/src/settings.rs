@@ -36,6 +36,8 @@ pub struct Settings {
     pub customer_managed_only: Option<bool>,
     /// `--last-usage-budget`
     pub last_usage_budget: Option<String>,
+    /// `--lookup-budget`
+    pub lookup_budget: Option<String>,
     /// `--quota-share`
     pub quota_share: Option<f64>,
     /// `--s3-kms-key`
@@ -48,6 +50,8 @@ pub struct Settings {
     pub organization_id: Option<String>,
     /// `--organization-accounts`
     pub organization_accounts: Option<Vec<String>>,
+    /// `--trail`
+    pub trail: Option<String>,
     /// `--use-events` of `trail scan`
     pub use_events: Option<Vec<String>>,
     /// What the organization decides for itself about findings; `--trusted-accounts` goes before its own list.

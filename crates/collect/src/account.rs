@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use kms_insights_model::{Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, Failure, KeyId, Partition, Region, StagedRecord, UnitRecord};
+use kms_insights_model::{
+    Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, Failure, KeyId, Partition, Region, StagedRecord, TrailRecord, UnitRecord,
+};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
     plan::Way,
     quota::Bucket,
     region::{self, Listing, RegionReading},
+    trails::TrailsReading,
     turn::{Purpose, Turns},
 };
 
@@ -45,18 +48,21 @@ pub(crate) struct AccountReading<C, S> {
 pub(crate) type Tails = JoinSet<Result<(), SinkError>>;
 
 /// An account that is open: its Regions are known, and their keys listed.
-struct Open<K> {
+struct Open<K, T> {
     regions: Vec<Region>,
     region_listing: Option<Failure>,
     /// The Regions that have keys; those without are done.
-    units: Vec<OpenUnit<K>>,
+    units: Vec<OpenUnit<K, T>>,
     empty: Vec<(Region, Option<Failure>)>,
 }
 
 /// One of its Regions.
-struct OpenUnit<K> {
+struct OpenUnit<K, T> {
     region: Region,
     kms: Arc<K>,
+    trail: Arc<T>,
+    /// What an earlier attempt knew of its trails.
+    trails: Option<TrailRecord>,
     /// `None` where all keys are queued already.
     usage: Option<UsageQueue>,
     known: HashMap<KeyId, KnownKey>,
@@ -97,7 +103,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         let mut open = self.may_be_open.acquire_many(PLACES_TO_OPEN.into()).await.ok();
         let mut turn = self.turns.next(Purpose::Open, place).await;
         let prior = prior.account(id).await?;
-        if prior.is_complete() {
+        if prior.is_complete(chrono::Utc::now()) {
             (self.observer)(Event::AccountStarted { account: id, name: account.name });
             (self.observer)(Event::AccountFinished { account: id, keys: prior.keys.values().map(|keys| keys.len() as u64).sum(), failure: None });
             return Ok(tails);
@@ -162,7 +168,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         session: &C::Session,
         mut prior: PriorAccount,
         tails: &mut Tails,
-    ) -> Result<Open<<C::Session as Session>::Kms>, SinkError> {
+    ) -> Result<Open<<C::Session as Session>::Kms, <C::Session as Session>::Trail>, SinkError> {
         let until = self.until();
         let (regions, region_listing) = self.regions(session, until, prior.record.as_ref()).await;
         let distinct: HashSet<&Region> = regions.iter().collect();
@@ -171,33 +177,38 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             let kms = Arc::new(session.kms(region));
             let (known, record) = (prior.keys.remove(region).unwrap_or_default(), prior.units.remove(region));
             let usages = prior.usages.remove(region).unwrap_or_default();
+            let (histories, trails) = (prior.histories.remove(region).unwrap_or_default(), prior.trails.remove(region));
             opening.push(async move {
                 let listing = region::list(kms.as_ref(), &self.requests, self.options.quota_share, until, record.as_ref()).await;
-                (region, kms, known, record, usages, listing)
+                (region, kms, known, record, (usages, histories, trails), listing)
             });
         }
         let (mut units, mut empty) = (Vec::new(), Vec::new());
-        for (region, kms, known, record, usages, listing) in futures::future::join_all(opening).await {
+        for (region, kms, known, record, (usages, histories, trails), listing) in futures::future::join_all(opening).await {
             if listing.keys.is_empty() && known.is_empty() {
                 empty.push((region.clone(), listing.failure.clone()));
                 self.sink.record(StagedRecord::Unit(Box::new(listing.unit_without_keys(account.id, region.clone())))).await?;
                 continue;
             }
             let (usage, queued) = self.usages(&listing, &known);
+            let trail = Arc::new(session.trail(region));
             let tail = UsageReading {
                 account: account.id,
                 region: region.clone(),
                 kms: Arc::clone(&kms),
+                trail: Arc::clone(&trail),
                 requests: self.usage_requests.clone(),
                 sink: Arc::clone(&self.sink),
                 observer: Arc::clone(&self.observer),
                 budget: self.options.last_usage,
+                lookup_budget: self.options.lookup_budget,
                 quota_share: self.options.quota_share,
                 waiting: Arc::clone(&self.usages_waiting),
                 prior: usages,
+                histories,
             };
             tails.spawn(tail.read(queued));
-            units.push(OpenUnit { region: region.clone(), kms, usage, known, record, listing });
+            units.push(OpenUnit { region: region.clone(), kms, trail, trails, usage, known, record, listing });
         }
         Ok(Open { regions, region_listing, units, empty })
     }
@@ -240,10 +251,23 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         }
     }
 
-    async fn read_units(&self, account: AccountId, units: Vec<OpenUnit<<C::Session as Session>::Kms>>) -> Result<u64, SinkError> {
+    async fn read_units(
+        &self,
+        account: AccountId,
+        units: Vec<OpenUnit<<C::Session as Session>::Kms, <C::Session as Session>::Trail>>,
+    ) -> Result<u64, SinkError> {
         let until = self.until();
         let readings = units.into_iter().map(|unit| async move {
-            let OpenUnit { region, kms, usage, known, record, listing } = unit;
+            let OpenUnit { region, kms, trail, trails, usage, known, record, listing } = unit;
+            let of_trails = TrailsReading {
+                account,
+                region: region.clone(),
+                trail: trail.as_ref(),
+                requests: &self.requests,
+                sink: self.sink.as_ref(),
+                quota_share: self.options.quota_share,
+                until,
+            };
             let reading = RegionReading {
                 account,
                 region,
@@ -256,7 +280,8 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
                 until,
                 usage,
             };
-            reading.read(listing, known, record).await
+            let (keys, ()) = futures::future::try_join(reading.read(listing, known, record), of_trails.read(trails)).await?;
+            Ok::<_, SinkError>(keys)
         });
         Ok(futures::future::try_join_all(readings).await?.into_iter().sum())
     }

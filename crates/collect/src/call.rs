@@ -213,8 +213,11 @@ impl Until {
     }
 
     fn failure(&self, action: ApiAction) -> Failure {
-        let message =
-            if self.late == ErrorCode::Budget { "left unread: the budget for last usage was spent" } else { "left unread: the account's deadline passed" };
+        let message = match (self.late, action) {
+            (ErrorCode::Budget, ApiAction::CloudTrailLookupEvents) => "left unread: the time for the event history was spent",
+            (ErrorCode::Budget, _) => "left unread: the budget for last usage was spent",
+            _ => "left unread: the account's deadline passed",
+        };
         Failure::new(action, self.late, message)
     }
 }

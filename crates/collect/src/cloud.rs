@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use kms_insights_model::{
-    Account, AccountId, Alias, CustomKeyStore, ErrorCode, Grant, KeyId, KeyMetadata, LastUsage, OrganizationId, Partition, PolicyText, Region, Rotation,
-    RotationStatus, Tag,
+    Account, AccountId, Alias, CustomKeyStore, ErrorCode, EventSelectors, Grant, KeyId, KeyMetadata, LastUsage, OrganizationId, Partition, PolicyText, Region,
+    Rotation, RotationStatus, Tag, Timestamp, TrailStatus,
 };
 
 /// Why one request got no answer, before any retry.
@@ -87,6 +87,43 @@ impl PolicyName {
     }
 }
 
+/// A trail that an account sees in a Region. Source: `cloudtrail:DescribeTrails`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrailEntry {
+    /// `TrailARN`
+    pub arn: String,
+    /// `HomeRegion`
+    pub home_region: Option<Region>,
+    /// `IsMultiRegionTrail`
+    pub is_multi_region: bool,
+    /// `IsOrganizationTrail`
+    pub is_organization_trail: bool,
+    /// `S3BucketName`
+    pub bucket: Option<String>,
+    /// `S3KeyPrefix`
+    pub prefix: Option<String>,
+}
+
+/// What is looked for in the event history, which takes one attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// `ResourceName`
+    Resource(String),
+    /// `EventName`
+    Operation(&'static str),
+}
+
+/// An event of the event history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEvent {
+    /// `EventName`
+    pub name: String,
+    /// `EventTime`
+    pub at: Timestamp,
+    /// `CloudTrailEvent`: the record, as JSON.
+    pub record: String,
+}
+
 /// What one request yields.
 pub type Answer<T> = Result<T, ApiError>;
 
@@ -117,11 +154,27 @@ pub trait Cloud: Send + Sync + 'static {
 pub trait Session: Send + Sync + 'static {
     /// KMS in one Region.
     type Kms: KmsReader;
+    /// CloudTrail in one Region.
+    type Trail: TrailReader;
 
     /// `account:ListRegions`, those enabled for the account.
     fn regions(&self, token: Option<String>) -> impl Future<Output = Answer<Page<Region>>> + Send;
     /// KMS in `region`, of which many may be waiting; no request.
     fn kms(&self, region: &Region) -> Self::Kms;
+    /// CloudTrail in `region`; no request.
+    fn trail(&self, region: &Region) -> Self::Trail;
+}
+
+/// CloudTrail's read operations in one account and Region. One method, one request.
+pub trait TrailReader: Send + Sync + 'static {
+    /// `cloudtrail:DescribeTrails`, shadow trails included.
+    fn trails(&self) -> impl Future<Output = Answer<Vec<TrailEntry>>> + Send;
+    /// `cloudtrail:GetTrailStatus`
+    fn status(&self, trail: &str) -> impl Future<Output = Answer<TrailStatus>> + Send;
+    /// `cloudtrail:GetEventSelectors`
+    fn selectors(&self, trail: &str) -> impl Future<Output = Answer<EventSelectors>> + Send;
+    /// `cloudtrail:LookupEvents` of management events, newest first, pages of 50.
+    fn events(&self, sought: &Sought, token: Option<String>) -> impl Future<Output = Answer<Page<HistoryEvent>>> + Send;
 }
 
 /// KMS's read operations in one account and Region. One method, one request.

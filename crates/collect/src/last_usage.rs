@@ -1,15 +1,16 @@
 //! Last usage: five requests a second, so it runs beside everything else and may go on when the rest is done.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use futures::StreamExt;
-use kms_insights_model::{AccountId, ApiAction, Fact, KeyArn, KeyId, KeyUsage, LastUsage, Region, StagedRecord};
+use kms_insights_model::{AccountId, ApiAction, EventHistory, Fact, KeyArn, KeyId, KeyUsage, LastUsage, Region, StagedRecord};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::Instant,
@@ -18,7 +19,8 @@ use tokio::{
 use crate::{
     Event, LastUsageBudget, Observer, Sink, SinkError,
     call::{Requests, Until},
-    cloud::KmsReader,
+    cloud::{KmsReader, TrailReader},
+    event_history::HistoryReading,
     quota::Bucket,
 };
 
@@ -82,20 +84,24 @@ impl QueuedKeys {
 }
 
 /// Reads the last usages of one account and Region until the queue is closed and empty.
-pub(crate) struct UsageReading<K, S> {
+pub(crate) struct UsageReading<K, T, S> {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) kms: Arc<K>,
+    pub(crate) trail: Arc<T>,
     pub(crate) requests: Requests,
     pub(crate) sink: Arc<S>,
     pub(crate) observer: Observer,
     pub(crate) budget: LastUsageBudget,
+    pub(crate) lookup_budget: Duration,
     pub(crate) quota_share: f64,
     pub(crate) waiting: Arc<AtomicU64>,
     pub(crate) prior: HashMap<KeyId, Fact<LastUsage>>,
+    pub(crate) histories: HashMap<KeyId, Fact<EventHistory>>,
 }
 
-impl<K: KmsReader, S: Sink> UsageReading<K, S> {
+impl<K: KmsReader, T: TrailReader, S: Sink> UsageReading<K, T, S> {
+    /// Reads what KMS says, and then looks in CloudTrail's event history for what it does not say.
     pub(crate) async fn read(mut self, mut queued: QueuedKeys) -> Result<(), SinkError> {
         let bucket = Bucket::new(ApiAction::KmsGetKeyLastUsage, self.quota_share);
         let Some(first) = queued.next().await else { return Ok(()) };
@@ -104,6 +110,10 @@ impl<K: KmsReader, S: Sink> UsageReading<K, S> {
             LastUsageBudget::PerRegion(budget) => Until::budget(Instant::now().checked_add(budget)),
         };
         let prior = std::mem::take(&mut self.prior);
+        let now = chrono::Utc::now();
+        let told = |key: &KeyId| self.histories.get(key).is_some_and(|history| !history.is_lacking());
+        let mut unsettled: BTreeSet<KeyId> =
+            prior.iter().filter(|(key, usage)| !usage.is_lacking() && EventHistory::may_add_to(usage, now) && !told(key)).map(|(key, _)| key.clone()).collect();
         let this = &self;
         let keys = futures::stream::unfold((queued, Some(first)), |(mut queued, first)| async {
             let key = match first {
@@ -126,11 +136,27 @@ impl<K: KmsReader, S: Sink> UsageReading<K, S> {
         );
         while let Some(usage) = usages.next().await {
             let lacking = usage.last_usage.is_lacking();
+            if EventHistory::may_add_to(&usage.last_usage, now) && !told(usage.arn.key_id()) {
+                unsettled.insert(usage.arn.key_id().clone());
+            }
             this.sink.record(StagedRecord::Usage(Box::new(usage))).await?;
             this.waiting.fetch_sub(1, Ordering::Relaxed);
             (this.observer)(Event::UsageRead { account: this.account, lacking });
         }
-        Ok(())
+        if unsettled.is_empty() {
+            return Ok(());
+        }
+        let bucket = Bucket::new(ApiAction::CloudTrailLookupEvents, self.quota_share);
+        let history = HistoryReading {
+            account: self.account,
+            region: &self.region,
+            trail: self.trail.as_ref(),
+            requests: &self.requests,
+            sink: self.sink.as_ref(),
+            bucket: &bucket,
+            until: Until::budget(Instant::now().checked_add(self.lookup_budget)),
+        };
+        Box::pin(history.read(unsettled)).await
     }
 
     async fn one(&self, key: KeyId, bucket: &Bucket, until: Until) -> KeyUsage {

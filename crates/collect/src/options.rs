@@ -28,6 +28,8 @@ pub struct Options {
     pub customer_managed_only: bool,
     /// How much of the last usages to read.
     pub last_usage: LastUsageBudget,
+    /// In each account and Region, how long CloudTrail's event history may be asked for keys whose last usage KMS does not say; what is left is `failed: budget`.
+    pub lookup_budget: Duration,
     /// The share of each documented quota to use: below 1 leaves room for others, above 1 is for quotas that AWS raised.
     pub quota_share: f64,
     /// How many requests may be under way at once, over all accounts; those for last usages come on top, half as many.

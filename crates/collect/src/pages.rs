@@ -33,6 +33,11 @@ impl Pages {
         Self { next: Next::First, turned: 0, seen: HashSet::new() }
     }
 
+    /// Whether the last page was turned, or the listing failed.
+    pub(crate) const fn are_at_end(&self) -> bool {
+        matches!(self.next, Next::End)
+    }
+
     /// The next page, or `None` after the last. After a failure the listing is over; what came before stays good.
     pub(crate) async fn next<T, F>(
         &mut self,

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// Requests per second that AWS documents for an operation, per caller account and Region, and how many may come at once after a pause.
 ///
-/// Sources: "AWS KMS request quotas"; "Throttling limits for AWS Organizations"; "AWS STS quotas"; "AWS Account Management quotas".
+/// Sources: "AWS KMS request quotas"; "Throttling limits for AWS Organizations"; "AWS STS quotas"; "AWS Account Management quotas"; "Quotas in AWS CloudTrail".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Requests per second.
@@ -29,6 +29,8 @@ pub const fn quota(action: ApiAction) -> Quota {
         ApiAction::KmsListKeys | ApiAction::KmsListAliases => (500, 500),
         ApiAction::KmsListGrants | ApiAction::KmsListKeyRotations => (100, 100),
         ApiAction::KmsGetKeyLastUsage | ApiAction::KmsDescribeCustomKeyStores | ApiAction::AccountListRegions => (5, 5),
+        ApiAction::CloudTrailLookupEvents => (2, 2),
+        ApiAction::CloudTrailDescribeTrails | ApiAction::CloudTrailGetEventSelectors | ApiAction::CloudTrailGetTrailStatus => (10, 10),
         // Organizations documents 8, and bursts of 12, for ListAccounts. It documents no figure for walking the tree, so that is asked at the same pace.
         ApiAction::OrganizationsListAccounts
         | ApiAction::OrganizationsListAccountsForParent
@@ -188,7 +190,7 @@ impl Bucket {
     /// Whether the operation has never answered and fails so steadily, and for so long, that further requests should not insist: an endpoint that does not have it. One
     /// that has answered is worth every retry, and so are STS and Organizations, without which nothing is read at all.
     pub fn is_failing(&self, now: Instant) -> bool {
-        let may_lack = matches!(self.action.service(), Service::Kms | Service::Account);
+        let may_lack = matches!(self.action.service(), Service::Kms | Service::Account | Service::CloudTrail);
         let state = self.state();
         may_lack && !state.answered && state.exhausted >= 3 && state.exhausted_at.is_some_and(|first| now.saturating_duration_since(first) >= LACKING_AFTER)
     }

@@ -116,7 +116,7 @@ where
                 Err(reason) => {
                     let prior = prior.account(account.id).await?;
                     // Read whole before it came into this state.
-                    if prior.is_complete() {
+                    if prior.is_complete(chrono::Utc::now()) {
                         return Ok(None);
                     }
                     let earlier = prior.record.map(|record| record.account.ou_path);

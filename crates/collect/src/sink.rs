@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, future::Future};
 
-use kms_insights_model::{AccountId, AccountRecord, Fact, KeyFacts, KeyId, LastUsage, Region, StagedRecord, UnitRecord};
+use kms_insights_model::{AccountId, AccountRecord, EventHistory, Fact, KeyFacts, KeyId, LastUsage, Region, StagedRecord, Timestamp, TrailRecord, UnitRecord};
 
 /// Why a record could not be stored: whatever the storage says.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -33,20 +33,28 @@ pub struct PriorAccount {
     pub keys: HashMap<Region, HashMap<KeyId, KnownKey>>,
     /// The last usages that were read or given up.
     pub usages: HashMap<Region, HashMap<KeyId, Fact<LastUsage>>>,
+    /// What CloudTrail's event history told of keys, where it was asked.
+    pub histories: HashMap<Region, HashMap<KeyId, Fact<EventHistory>>>,
+    /// The trails of the Regions that have keys.
+    pub trails: HashMap<Region, TrailRecord>,
 }
 
 impl PriorAccount {
-    /// Whether nothing lacks, so that the account need not be visited again.
-    pub fn is_complete(&self) -> bool {
+    /// Whether nothing lacks at this moment, so that the account need not be visited again.
+    pub fn is_complete(&self, now: Timestamp) -> bool {
         let Some(record) = self.record.as_ref().filter(|record| record.access.observed().is_some() && record.region_listing.is_none()) else { return false };
         record.regions.iter().all(|region| {
             let unit_complete =
                 self.units.get(region).is_some_and(|unit| unit.key_listing.is_none() && unit.alias_listing.is_none() && !unit.custom_key_stores.is_lacking());
-            let usages = self.usages.get(region);
+            let (usages, histories) = (self.usages.get(region), self.histories.get(region));
             let key_complete = |key: &KeyId, known: &KnownKey| {
-                *known == KnownKey::Complete && usages.and_then(|usages| usages.get(key)).is_some_and(|usage| !usage.is_lacking())
+                let usage = usages.and_then(|usages| usages.get(key)).filter(|usage| !usage.is_lacking());
+                let has_history = || histories.and_then(|histories| histories.get(key)).is_some_and(|history| !history.is_lacking());
+                *known == KnownKey::Complete && usage.is_some_and(|usage| !EventHistory::may_add_to(usage, now) || has_history())
             };
-            unit_complete && self.keys.get(region).is_none_or(|keys| keys.iter().all(|(key, known)| key_complete(key, known)))
+            let trails_complete = || self.trails.get(region).is_some_and(|record| !record.is_lacking());
+            unit_complete
+                && self.keys.get(region).is_none_or(|keys| keys.is_empty() || trails_complete() && keys.iter().all(|(key, known)| key_complete(key, known)))
         }) && !record.account.ou_path.is_lacking()
     }
 }

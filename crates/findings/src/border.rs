@@ -51,6 +51,16 @@ impl Beyond {
         }
     }
 
+    /// The same of each party whom the way lets in, with its name: of a service, those for whom it acts.
+    pub(crate) fn of_each(way: &WayIn, subject: &Subject<'_>) -> Vec<(String, Option<Self>)> {
+        let border = Border(subject);
+        match way.on_behalf().filter(|_| way.trust == Trust::AwsService) {
+            Some(OnBehalf::Accounts(accounts)) => accounts.into_iter().map(|account| (format!("{} for {account}", way.who), border.account(account))).collect(),
+            Some(OnBehalf::Organizations(ids)) => ids.iter().map(|id| (format!("{} for {id}", way.who), border.organization(id))).collect(),
+            _ => vec![(way.who.to_string(), Self::of(way, subject))],
+        }
+    }
+
     /// How bad it is that these come in.
     pub(crate) const fn severity(self) -> Severity {
         match self {

@@ -4,7 +4,7 @@ use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
 use kms_insights_policy::{
     PolicyDocument, Principal, PrincipalForm, Principals, Statement,
-    access::{Certainty, PolicyName, WayIn, Who},
+    access::{Certainty, Fence, PolicyName, WayIn, Who},
 };
 use serde_json::{Map, Value};
 
@@ -91,12 +91,17 @@ impl<'s> Culprit<'s> {
 
     /// What the ways leave as fences, for the reader: nothing where one of them has none.
     pub(crate) fn fences(&self) -> String {
-        let mut fences: Vec<String> = self.ways.iter().map(|way| way.fence.to_string()).collect();
+        // Those who are listed beside each other mostly share one, which may be long.
+        let mut different: Vec<&Fence> = self.ways.iter().map(|way| &way.fence).collect();
+        different.dedup();
+        if different.iter().any(|fence| fence.is_empty()) {
+            return String::new();
+        }
+        let mut fences: Vec<String> = different.into_iter().map(ToString::to_string).collect();
         fences.sort_unstable();
         fences.dedup();
         match fences.as_slice() {
             [] => String::new(),
-            fences if fences.iter().any(String::is_empty) => String::new(),
             fences => format!(", if {}", fences.join("; or if ")),
         }
     }

@@ -54,11 +54,17 @@ pub fn markdown() -> String {
         "<!-- Generated from crates/findings/src/rules by its tests with KMS_INSIGHTS_REGENERATE=1. Edit the rules. -->\n\n# Findings\n\n\
          Each finding names the statement, grant or fact that causes it, carries it as written (`evidence`), and keeps its id from run to run as long as key,\n\
          rule and cause stay the same. A statement stays the same cause as long as its effect, principals, actions and conditions do: another place in the\n\
-         policy, another `Sid` or another order of its lists changes nothing, another principal is another finding. The ids of two rules follow more than the\n\
-         name of their cause: that of `separation-of-duty` what the principal may do (its kinds of use, and whether it may change the policy, disable or\n\
-         delete the key or its material), that of `replica-policies-differ` what the policies differ in. `cause` says where the statement stands\n\
-         now; statements count from 0, as in the `policy_statements` table. Two rules share their ids: [`outside-organization`](#outside-organization) and\n\
-         [`outside-account`](#outside-account) speak of the same outsiders, the one where the organization is known, the other where it is not.\n\n\
+         policy, another `Sid` or another order of its lists changes nothing, another principal is another finding. `cause` says where the\n\
+         statement stands now; statements count from 0, as in the `policy_statements` table.\n\n\
+         Where more than the statement decides what a person puts up with, that is part of the id, too:\n\n\
+         - of `separation-of-duty`, what the principal may do (its kinds of use, and whether it may change the policy, disable or delete the key or its\n  \
+         material);\n\
+         - of `replica-policies-differ`, what the policies differ in;\n\
+         - of `kms-refuses` and `no-effect`, what is wrong with the statement or with the policy;\n\
+         - of `outside-organization`, `outside-account` and `grant-outside-account`, whether those who come in are known to be inside the organization. Those\n  \
+         who are, are a finding with an id of its own. All others have one id in [`outside-organization`](#outside-organization) and in\n  \
+         [`outside-account`](#outside-account), which speak of the same outsiders, the one where the organization is known, the other where it is not. Where a\n  \
+         statement is for insiders as well, that id is made of the outsiders.\n\n\
          The id is a hash of the key's ARN, the rule and the cause. So the same policy on another key, in another Region or another account, has findings\n\
          with other ids, and `policy check` gives the ids that the key will have only if `--key-arn` is the ARN that it has.\n\n\
          Names that others chose are shown without characters that nobody sees: control characters, marks that turn the direction of writing and the\n\
@@ -110,9 +116,10 @@ fn changed_policies(page: &mut String) {
          is meant, nobody but the key's owner knows.\n\nA changed policy is shown only if it was tried out: it is a policy, the finding is gone with it, no other \
          as bad takes its place, and the key's own account still holds the key. So a finding may have none: because only a person can say what is meant, because \
          AWS RAM writes that policy, because {shown} others are shown for the key, or because {made} were tried, fewer where there is much \
-         to weigh.\n\n\
+         to weigh. Nor is a condition proposed with which somebody whom the statement names could do nothing any more.\n\n\
          `remediation` then says who can do less with the changed policy than before, and who more: the ways in of both policies, compared. Grants count: who \
-         loses a statement and keeps a grant loses nothing. At most three are named, and the others counted.\n",
+         loses a statement and keeps a grant loses nothing. Actions are called by their names where others that amount to the same are kept. \"Perhaps\" stands where it cannot \
+         be told whether something else lets them in. At most three are named, and the others counted. Where there is too much to compare, that is said instead.\n",
         shown = proposals::SHOWN,
         made = proposals::MADE
     );
@@ -139,8 +146,8 @@ fn waivers(page: &mut String) {
          of the day of the run. Where several cover a finding, the one that holds longest counts. A finding that is waived stays in the list with its waiver: \
          it is put up with, not gone. `account` is the key's, not an outsider's: no waiver is for whatever a trusted account may do, \
          and `trusted_accounts` lowers no other rule than those that it names; a waiver by rule and key does. A waiver of `outside-organization` covers \
-         `outside-account`, too, which speaks of the same outsiders where nothing is known of the organization. The id of a finding about a statement changes with what the statement says, that of \
-         `separation-of-duty` with what the principal may do and that of `replica-policies-differ` with the difference, so a waiver by id ends when somebody \
+         `outside-account`, too, but only where that speaks of the same outsiders, because nothing is known of the organization; a finding about those who are \
+         known to be inside it is not covered. The id of a finding changes with what the statement says, with who leaves the organization, with what is wrong and so on, as said at the top of this page, so a waiver by id ends when somebody \
          widens what it was given for; one by rule and key does not.\n",
     );
 }

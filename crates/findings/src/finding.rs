@@ -165,6 +165,8 @@ pub struct Finding {
     pub remediation: String,
     /// The whole policy with the change that would do it, where a change of the policy does: JSON text for a person to look at before it is used.
     pub changed_policy: Option<String>,
+    /// The rule that would speak of the same if more were known: a waiver of that rule covers the finding, too.
+    pub also_waived_by: Option<&'static str>,
     /// Who puts up with it for how long: the finding stands, but does not fail a check.
     pub waiver: Option<Waiver>,
 }

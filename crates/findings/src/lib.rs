@@ -23,6 +23,7 @@ mod roles;
 mod rules;
 mod settings;
 mod subject;
+mod towards;
 
 pub use analysis::{KeyAnalysis, KeyContext, ReplicaPolicy, analyze};
 pub use canonical_policy::canonical_policy;

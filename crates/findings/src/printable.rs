@@ -19,6 +19,8 @@ fn is_invisible(c: char) -> bool {
                 | '\u{61c}'
                 | '\u{6dd}'
                 | '\u{70f}'
+                | '\u{890}'..='\u{891}'
+                | '\u{8e2}'
                 | '\u{115f}'..='\u{1160}'
                 | '\u{17b4}'..='\u{17b5}'
                 | '\u{180b}'..='\u{180f}'
@@ -30,6 +32,9 @@ fn is_invisible(c: char) -> bool {
                 | '\u{feff}'
                 | '\u{ffa0}'
                 | '\u{fff0}'..='\u{fffb}'
+                | '\u{110bd}'
+                | '\u{110cd}'
+                | '\u{13430}'..='\u{1343f}'
                 | '\u{1bca0}'..='\u{1bca3}'
                 | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
@@ -42,9 +47,26 @@ mod tests {
 
     #[test]
     fn what_nobody_sees_is_shown_as_something_that_is_not_known() {
-        for hidden in
-            ['\u{1b}', '\n', '\u{9b}', '\u{ad}', '\u{61c}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2028}', '\u{2066}', '\u{feff}', '\u{fe0f}', '\u{e0041}']
-        {
+        for hidden in [
+            '\u{1b}',
+            '\n',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{890}',
+            '\u{8e2}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{202e}',
+            '\u{2028}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{fe0f}',
+            '\u{110bd}',
+            '\u{110cd}',
+            '\u{1343f}',
+            '\u{e0041}',
+        ] {
             assert_eq!(printable(&format!("role/pay{hidden}roll")), "role/pay\u{fffd}roll", "{hidden:?}");
         }
     }

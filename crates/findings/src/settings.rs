@@ -109,14 +109,8 @@ impl Waiver {
     /// Whether all that it names fits the finding on the key; its term is not asked.
     pub fn covers(&self, finding: &Finding, key: &KeyArn) -> bool {
         self.finding.as_ref().is_none_or(|id| *id == finding.id)
-            && self.rule.as_ref().is_none_or(|rule| includes(rule, finding.rule))
+            && self.rule.as_ref().is_none_or(|rule| rule == finding.rule || finding.also_waived_by == Some(rule.as_str()))
             && self.key.as_ref().is_none_or(|wanted| wanted == key)
             && self.account.is_none_or(|account| account == key.account())
     }
-}
-
-/// Whether a waiver of the one rule covers findings of the other. Whoever puts up with outsiders beyond the organization puts up with those who are nearer; and where
-/// nothing is known of the organization, these are the same.
-fn includes(waived: &str, rule: &str) -> bool {
-    waived == rule || (waived == "outside-organization" && rule == "outside-account")
 }

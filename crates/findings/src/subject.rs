@@ -127,7 +127,7 @@ impl<'a> Subject<'a> {
         let [default, ram] = &self.policies;
         let read = |name, document| ReadPolicy { name, document, error: None, causes: OnceCell::new() };
         // Of a policy only its Denies touch grants, of which there may be fifty thousand.
-        let same_denies = default.document.as_ref().is_some_and(|before| denies(before).eq(denies(&document)));
+        let same_denies = have_same_denies(default.document.as_ref(), Some(&document));
         let policies = [read(PolicyName::Default, Some(document)), read(ram.name, ram.document.clone())];
         let documents = KeyPolicies { default: policies[0].document.as_ref(), ram: policies[1].document.as_ref() };
         let mut access = key_access(documents, if same_denies { &[] } else { self.grants() }, &self.around);
@@ -135,6 +135,11 @@ impl<'a> Subject<'a> {
             access.ways.extend(self.access.ways.iter().filter(|way| matches!(way.cause, Cause::Grant(_))).cloned());
         }
         Self { context: self.context, around: self.around, policies, access, proposals: Cell::new(0) }
+    }
+
+    /// Whether the policies `default` of both have the same Denies.
+    pub(crate) fn same_denies(&self, other: &Self) -> bool {
+        have_same_denies(self.policies[0].document.as_ref(), other.policies[0].document.as_ref())
     }
 
     /// A finding of `rule`, whose cause has a name that stays.
@@ -158,10 +163,15 @@ impl<'a> Subject<'a> {
 
     /// A finding of `rule` about a grant.
     pub(crate) fn grant_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, grant: &Grant) -> Finding {
+        self.grant_finding_by_name(rule, rule.id, weight, title, grant)
+    }
+
+    /// The same where another name than the rule's makes the id.
+    pub(crate) fn grant_finding_by_name(&self, rule: &RuleInfo, name: &str, weight: (Severity, Confidence), title: String, grant: &Grant) -> Finding {
         // A grant always serializes: its maps have text for keys.
         let evidence = serde_json::to_string(grant).unwrap_or_default();
         let cause = format!("grant {}", grant.id);
-        let id = stable_id(&self.context.facts.arn, rule.id, &cause);
+        let id = stable_id(&self.context.facts.arn, name, &cause);
         Finding {
             principals: grantee(grant).map(|grantee| grantee.text).into_iter().collect(),
             ..made(id, rule, weight, title, (cause, Place::Grant(grant.id.clone())), evidence)
@@ -170,22 +180,30 @@ impl<'a> Subject<'a> {
 
     /// A finding of `rule` about a statement: its cause says where the statement stands, its id is made of what it says.
     pub(crate) fn statement_finding(&self, rule: &RuleInfo, weight: (Severity, Confidence), title: String, culprit: &Culprit<'_>) -> Finding {
-        self.statement_finding_by_name(rule, rule.id, weight, title, culprit)
+        self.statement_finding_by_name(rule, (rule.id, ""), weight, title, culprit)
     }
 
-    /// The same where another name than the rule's makes the id: two rules that speak of one matter, each as far as is known, share one.
+    /// The same where more than the statement and the rule makes the id: another name than the rule's, for two rules that speak of one matter, each as far as is known,
+    /// share one; and `content`, if there is any, by which findings about the same statement are told apart.
     pub(crate) fn statement_finding_by_name(
         &self,
         rule: &RuleInfo,
-        name: &str,
+        (name, content): (&str, &str),
         weight: (Severity, Confidence),
         title: String,
         culprit: &Culprit<'_>,
     ) -> Finding {
-        let id = stable_id(&self.context.facts.arn, name, culprit.stable_cause());
+        let arn = &self.context.facts.arn;
+        let cause = culprit.stable_cause();
+        let id = if content.is_empty() { stable_id(arn, name, cause) } else { stable_id(arn, name, &format!("{cause} {content}")) };
         let place = culprit.place(vec![vec![culprit.principal_element().to_owned()]]);
         Finding { principals: culprit.principals(), ..made(id, rule, weight, title, (culprit.cause(), place), culprit.statement.text.to_string()) }
     }
+}
+
+/// Whether both are read, and their Denies are written alike.
+fn have_same_denies(one: Option<&PolicyDocument>, other: Option<&PolicyDocument>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| denies(one).eq(denies(other)))
 }
 
 /// The Denies of a policy as they are written.
@@ -209,6 +227,7 @@ fn made(id: String, rule: &RuleInfo, weight: (Severity, Confidence), title: Stri
         evidence,
         remediation: rule.remediation.to_owned(),
         changed_policy: None,
+        also_waived_by: None,
         waiver: None,
     }
 }

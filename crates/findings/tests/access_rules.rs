@@ -321,50 +321,6 @@ fn making_grants_weighs_by_who_makes_them() {
 }
 
 #[test]
-fn conditions_that_hold_for_those_they_should_keep_out_have_no_teeth() {
-    let toothless = |condition: &Value| weight(&policy(&[allow(&aws(APP), &json!("kms:Decrypt"), condition)]), "toothless-condition");
-    let found = certain(Severity::Medium);
-    for (condition, expected) in [
-        (json!({ "StringLike": { "aws:PrincipalArn": "*" } }), found),
-        (json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:*" } }), found),
-        (json!({ "StringLike": { "aws:PrincipalArn": [APP, "*"] } }), found),
-        (json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/*" } }), found),
-        (json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/app" } }), None),
-        (json!({ "StringEquals": { "aws:PrincipalArn": APP } }), None),
-        (json!({ "StringLike": { "kms:CallerAccount": "????????????" } }), found),
-        (json!({ "Null": { "aws:PrincipalOrgID": "false" } }), found),
-        (json!({ "Null": { "aws:PrincipalOrgID": "false" }, "StringEquals": { "aws:PrincipalOrgID": "o-example" } }), None),
-        (json!({ "Null": { "kms:ViaService": "false" } }), None),
-        (json!({ "Bool": { "aws:SecureTransport": "true" } }), None),
-        (json!({ "StringLike": { "kms:ViaService": "*" } }), None),
-        (json!({ "IpAddress": { "aws:SourceIp": ["203.0.113.0/24", "0.0.0.0/0"] } }), found),
-        (json!({ "IpAddress": { "aws:SourceIp": "203.0.113.0/24" } }), None),
-        (json!({ "IpAddress": { "aws:SourceIp": "::/0" } }), found),
-        (json!({ "IpAddress": { "aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"] } }), found),
-        (json!({ "StringEqualsIfExists": { "kms:RecipientAttestation:ImageSha384": "ab12" } }), found),
-        (json!({ "StringEqualsIfExists": { "aws:SourceVpce": "vpce-1a2b3c4d" }, "Null": { "aws:SourceVpce": "false" } }), None),
-        (json!({ "ForAllValues:StringEquals": { "kms:EncryptionContextKeys": ["app"] } }), found),
-        (json!({ "ForAllValues:StringEquals": { "kms:EncryptionContextKeys": ["app"] }, "Null": { "KMS:encryptioncontextkeys": "false" } }), None),
-        (json!({ "ForAllValues:StringEquals": { "aws:CalledVia": ["athena.amazonaws.com"] } }), found),
-        (json!({ "ForAnyValue:StringEquals": { "aws:CalledVia": ["athena.amazonaws.com"] } }), None),
-        (json!({ "StringEqualsIfExists": { "kms:ViaService": "s3.eu-central-1.amazonaws.com" } }), found),
-        (json!({ "BoolIfExists": { "aws:MultiFactorAuthPresent": "true" } }), found),
-        (json!({ "Bool": { "aws:MultiFactorAuthPresent": "true" } }), None),
-        (json!({ "StringEqualsIfExists": { "kms:EncryptionContext:app": "x" } }), found),
-        (json!({ "StringEqualsIfExists": { "kms:EncryptionContext:app": "x" }, "StringLike": { "kms:EncryptionContext:app": "?*" } }), None),
-        (json!({ "StringEqualsIfExists": { "kms:CallerAccount": "111122223333" } }), None),
-    ] {
-        assert_eq!(toothless(&condition), expected, "{condition}");
-    }
-    let found = finding(
-        &policy(&[allow(&aws(APP), &json!("kms:Decrypt"), &json!({ "BoolIfExists": { "aws:MultiFactorAuthPresent": "true" } }))]),
-        "toothless-condition",
-    );
-    let reason = "BoolIfExists aws:MultiFactorAuthPresent (it holds for requests without the key)";
-    assert_eq!(found.title, format!("A condition fences nothing: {reason}; allowed is {APP}"));
-}
-
-#[test]
 fn nobody_left_is_locked_out_and_perhaps_nobody_is_possible() {
     let locked = |statements: &[Value], facts: &Value| {
         let mut fixture = policy(statements);
@@ -489,4 +445,25 @@ fn hostile_names_leave_nothing_invisible_in_what_is_printed() {
         let printed = format!("{}{}{}", finding.title, finding.cause, finding.remediation);
         assert_eq!(printable(&printed), printed);
     }
+}
+
+#[test]
+fn a_principal_of_another_partition_is_possible_beside_what_kms_refuses() {
+    let foreign = policy(&[allow(&aws("arn:aws-cn:iam::444455556666:role/x"), &json!("kms:Decrypt"), &json!({}))]);
+    assert_eq!(weight(&foreign, "kms-refuses"), Some((Severity::Medium, Confidence::Likely)));
+    assert_eq!(weight(&foreign, "outside-account"), possible(Severity::High));
+}
+
+#[test]
+fn what_another_resource_allows_is_possible_and_locks_out_perhaps() {
+    let elsewhere = |principal: &str| {
+        let mut statement = allow(&aws(principal), &json!("kms:*"), &json!({}));
+        statement["Resource"] = json!("arn:aws:kms:eu-central-1:111122223333:key/9999abcd-12ab-34cd-56ef-1234567890ab");
+        statement
+    };
+    let vendor = policy(&[elsewhere(VENDOR)]);
+    assert_eq!([weight(&vendor, "outside-account"), weight(&vendor, "no-effect")], [possible(Severity::High), possible(Severity::Low)]);
+    let mut own = policy(&[elsewhere("arn:aws:iam::111122223333:root")]);
+    own["as_written"] = json!(true);
+    assert_eq!(weight(&own, "locked-out"), possible(Severity::High));
 }

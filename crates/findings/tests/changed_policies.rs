@@ -256,5 +256,8 @@ fn a_deny_that_names_nobody_alive_is_dropped_and_keeps_nobody_out_before_or_afte
     assert!(alone.remediation.starts_with("The Deny names nobody who is left, so it denies nobody anything"), "{}", alone.remediation);
     assert!(alone.remediation.ends_with("With the changed policy, nobody loses access."), "{}", alone.remediation);
     let beside = finding(&deny(json!(["AROACKCEVSQ6C2EXAMPLE", "arn:aws:iam::111122223333:role/app"])), "deleted-principal");
-    assert_eq!(beside.remediation, "Remove the id; if the principal was made anew, write its ARN again. With the changed policy, nobody loses access.");
+    assert_eq!(
+        beside.remediation,
+        "Remove the id, with which KMS refuses the policy when it is put again; if the principal was made anew, write its ARN. With the changed policy, nobody loses access."
+    );
 }

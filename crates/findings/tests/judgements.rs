@@ -111,9 +111,17 @@ fn statements_that_allow_nothing_on_the_key_let_nobody_in() {
         let found = findings(&policy(&[statement]));
         assert_eq!(found.iter().map(|finding| finding.rule).collect::<Vec<_>>(), ["no-effect"], "{element} {actions}");
     }
-    let unknown = json!({ "Effect": "Allow", "Principal": "*", "Action": "kms:NewInTheFuture", "Resource": "*" });
-    let found = finding(&policy(&[unknown]), "public");
-    assert_eq!((found.severity, found.confidence), (Severity::Critical, Confidence::Possible), "there may be such an action tomorrow");
+    for (actions, severity, why) in [
+        (json!("kms:NewInTheFuture"), Severity::Medium, "there may be such an action tomorrow, or it is misspelt"),
+        (json!(["kms:Decypt", "s3:GetObject"]), Severity::Medium, "nothing that is known is allowed"),
+        (json!("kms:New*"), Severity::Critical, "what is meant is not misspelt"),
+        (json!(["kms:Decypt", "kms:Decrypt"]), Severity::Critical, "one is known"),
+    ] {
+        let unknown = json!({ "Effect": "Allow", "Principal": "*", "Action": actions, "Resource": "*" });
+        let found = finding(&policy(&[unknown]), "public");
+        let confidence = if actions.to_string().contains("Decrypt") { Confidence::Certain } else { Confidence::Possible };
+        assert_eq!((found.severity, found.confidence, found.changed_policy.is_none()), (severity, confidence, severity == Severity::Medium), "{why}");
+    }
 }
 
 #[test]

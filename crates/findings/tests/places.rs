@@ -63,11 +63,11 @@ fn whom_a_condition_leaves_of_everyone_is_there_by_the_star() {
 #[test]
 fn a_finding_names_the_elements_that_it_is_about() {
     let mut fenced = allow(&json!({ "AWS": APP }), "kms:*");
-    fenced["Condition"] = json!({ "StringLike": { "aws:PrincipalArn": "*" }, "IpAddress": { "aws:SourceIp": "203.0.113.0/24", "aws:VpcSourceIp": "::/0" } });
+    fenced["Condition"] = json!({ "StringLike": { "aws:PrincipalArn": "*" }, "IpAddress": { "aws:SourceIp": ["203.0.113.0/24", "::/0"] } });
     let fixture = policy(&[fenced]);
     let at = |elements| statement(PolicyName::Default, 0, elements);
     assert_eq!(finding(&fixture, "wildcard-actions").place, at(&[&["Action"]]));
-    let conditions: [&[&str]; 2] = [&["Condition", "StringLike", "aws:PrincipalArn"], &["Condition", "IpAddress", "aws:VpcSourceIp"]];
+    let conditions: [&[&str]; 2] = [&["Condition", "StringLike", "aws:PrincipalArn"], &["Condition", "IpAddress", "aws:SourceIp"]];
     assert_eq!(finding(&fixture, "toothless-condition").place, at(&conditions));
 }
 
@@ -119,14 +119,46 @@ fn outsiders_are_one_finding_whatever_is_known_of_the_organization() {
     };
     let known = || json!({ "organization_accounts": ["111122223333", "777788889999"], "organization_id": "o-example" });
     let id = |found: &[(&str, String)]| found[0].1.clone();
-    for (principal, rule) in [(VENDOR, "outside-organization"), (TEAM, "outside-account")] {
+    for (principal, rule, stays) in [(VENDOR, "outside-organization", true), (TEAM, "outside-account", false)] {
         let unknown = of(&[principal], json!({}));
-        assert_eq!(of(&[principal], known()), [(rule, id(&unknown))]);
+        let found = of(&[principal], known());
+        assert_eq!((found[0].0, found[0].1 == id(&unknown), found.len()), (rule, stays, 1), "who is known to be inside is another finding");
         assert_eq!(of(&[principal], json!({ "organization_id": "o-example" })), [("outside-organization", id(&unknown))]);
         assert_eq!(unknown[0].0, "outside-account");
     }
     let unknown = of(&[VENDOR, TEAM], json!({}));
     let both = of(&[VENDOR, TEAM], known());
     assert_eq!(both.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), ["outside-organization", "outside-account"]);
-    assert_eq!((both[0].1 == unknown[0].1, both[1].1 == both[0].1, unknown.len()), (true, false, 1), "{both:?} {unknown:?}");
+    let ids = std::collections::BTreeSet::from([&both[0].1, &both[1].1, &unknown[0].1]);
+    assert_eq!((ids.len(), unknown.len()), (3, 1), "a waiver for the vendor alone is none for both: {both:?} {unknown:?}");
+}
+
+#[test]
+fn whoever_leaves_the_organization_is_another_finding_than_before() {
+    let of = |principal: &Value, condition: &Value, accounts: &[&str]| {
+        let mut statement = allow(principal, "kms:Encrypt");
+        statement["Condition"] = condition.clone();
+        let mut fixture = policy(&[statement]);
+        fixture["organization_accounts"] = json!(accounts);
+        let found = Example::new(&fixture).analyze().findings;
+        found.into_iter().filter(|finding| finding.rule.starts_with("outside")).map(|finding| (finding.rule, finding.id)).collect::<Vec<_>>()
+    };
+    let logs = json!({ "Service": "logs.amazonaws.com" });
+    let acting_for = |accounts: &[&str]| json!({ "StringEquals": { "aws:SourceAccount": accounts } });
+    for (principal, condition) in [
+        (json!({ "AWS": TEAM }), json!({})),
+        (json!({ "AWS": [TEAM, VENDOR] }), json!({})),
+        (logs.clone(), acting_for(&["777788889999"])),
+        (logs, acting_for(&["777788889999", "444455556666"])),
+    ] {
+        let (inside, left) = (of(&principal, &condition, &["111122223333", "777788889999"]), of(&principal, &condition, &["111122223333"]));
+        let outside: Vec<&str> = left.iter().map(|(rule, _)| *rule).collect();
+        assert_eq!(outside, ["outside-organization"], "{principal} {condition}");
+        assert!(inside.iter().all(|(_, id)| *id != left[0].1), "{principal} {condition}: {inside:?} {left:?}");
+    }
+    let grant = |accounts: &[&str]| {
+        let fixture = json!({ "grants": [{ "id": "g", "grantee_principal": TEAM, "operations": ["Decrypt"] }], "organization_accounts": accounts });
+        finding(&fixture, "grant-outside-account").id
+    };
+    assert_ne!(grant(&["111122223333", "777788889999"]), grant(&["111122223333"]));
 }

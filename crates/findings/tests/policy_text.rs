@@ -49,6 +49,7 @@ fn what_is_not_in_the_grammar_is_named_with_its_place() {
         Some((Severity::Medium, Confidence::Likely, title, elements.iter().map(|&element| element.to_owned()).collect()))
     };
     let other = "arn:aws-cn:iam::111122223333:role/app";
+    let (nameless, profile) = ("arn:aws:iam::111122223333:role/", "arn:aws:iam::111122223333:instance-profile/x");
     let (group, wildcard) = ("arn:aws:iam::111122223333:group/staff", "arn:aws:iam::111122223333:role/*");
     for (changes, expected) in [
         (json!({}), None),
@@ -62,10 +63,80 @@ fn what_is_not_in_the_grammar_is_named_with_its_place() {
         (json!({ "Effect": "Deny", "Principal": null, "NotPrincipal": { "AWS": group } }), is(&format!("the principal {group} (a group)"), &["NotPrincipal"])),
         (json!({ "Principal": { "AWS": wildcard } }), is(&format!("the principal {wildcard} (a wildcard within a name)"), &["Principal"])),
         (json!({ "Principal": { "CanonicalUser": "79a5" } }), None),
-        (json!({ "Principal": { "AWS": "AROACKCEVSQ6C2EXAMPLE" } }), None),
+        (json!({ "Principal": { "AWS": "11112222333" } }), is("the principal 11112222333 (no principal)", &["Principal"])),
+        (json!({ "Principal": { "AWS": "app" } }), is("the principal app (no principal)", &["Principal"])),
+        (json!({ "Principal": { "AWS": "arn:aws:s3:::bucket" } }), is("the principal arn:aws:s3:::bucket (no principal)", &["Principal"])),
+        (json!({ "Principal": { "AWS": nameless } }), is(&format!("the principal {nameless} (no principal)"), &["Principal"])),
+        (json!({ "Principal": { "AWS": profile } }), is(&format!("the principal {profile} (no principal)"), &["Principal"])),
+        (json!({ "Condition": { "NullIfExists": { "kms:ViaService": "false" } } }), is("the operator NullIfExists", &["Condition NullIfExists"])),
     ] {
         assert_eq!(refused(&changes), expected, "{changes}");
     }
+}
+
+#[test]
+fn the_id_of_a_deleted_principal_is_refused_where_the_policy_has_yet_to_be_put() {
+    let id = "AROACKCEVSQ6C2EXAMPLE";
+    let title = format!("KMS refuses this, or does not heed it: the principal {id} (the id of a deleted principal, which KMS refuses in a policy that is put)");
+    let of = |principal: Value| {
+        said("kms-refuses", "2012-10-17", &json!({ "Principal": principal })).map(|(severity, confidence, title, _)| (severity, confidence, title))
+    };
+    assert_eq!(of(json!({ "AWS": [APP, id] })), Some((Severity::Low, Confidence::Likely, title)), "of a policy that is stored it means nothing");
+    assert_eq!(of(json!({ "AWS": ["app", id] })).map(|(severity, ..)| severity), Some(Severity::Medium));
+    // A proposal that keeps such an id says that KMS refuses it.
+    let vendor = statement(&json!({ "Principal": { "AWS": ["arn:aws:iam::444455556666:role/vendor", id] } }));
+    let remediation = finding(&policy("2012-10-17", &vendor), "outside-account").remediation;
+    assert!(remediation.ends_with(&format!("KMS refuses it as long as it names ids of deleted principals: {id}.")), "{remediation}");
+    let without = finding(&policy("2012-10-17", &vendor), "deleted-principal").remediation;
+    assert!(without.ends_with("With the changed policy, nobody loses access."), "{without}");
+}
+
+#[test]
+fn characters_that_kms_does_not_take_are_named() {
+    let of = |sid: &str| {
+        let found = of_rule(&policy("2012-10-17", &statement(&json!({ "Sid": sid }))), "kms-refuses");
+        found.into_iter().map(|finding| (finding.severity, finding.confidence, finding.title, finding.evidence, finding.id)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("Für die Müllabfuhr, ÿ"), []);
+    let title = "KMS refuses this, or does not heed it: characters other than those of Latin-1, U+0153, U+65E5".to_owned();
+    let found = of("日œ日");
+    assert_eq!(
+        found.iter().map(|(severity, confidence, title, evidence, _)| (*severity, *confidence, title.clone(), evidence.clone())).collect::<Vec<_>>(),
+        [(Severity::Medium, Confidence::Likely, title, r#"{"characters":["U+0153","U+65E5"]}"#.to_owned())]
+    );
+    assert_ne!(of("日")[0].4, found[0].4, "a waiver is for these characters");
+}
+
+#[test]
+fn a_sid_that_two_statements_have_is_named() {
+    let of = |sids: &[&str]| {
+        let statements: Vec<Value> = sids.iter().map(|sid| statement(&json!({ "Sid": sid }))).collect();
+        let found = of_rule(&json!({ "policy": { "Version": "2012-10-17", "Statement": statements } }), "kms-refuses");
+        found.into_iter().map(|finding| (finding.title, finding.evidence)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&["a", "b", "A"]), []);
+    let title = "KMS refuses this, or does not heed it: the Sid a of more than one statement".to_owned();
+    assert_eq!(of(&["a", "b", "a", "a"]), [(title, r#"{"Sid":["a"]}"#.to_owned())]);
+}
+
+#[test]
+fn a_waiver_of_one_fault_is_none_of_another_in_the_same_statement() {
+    let id = |rule: &str, changes: &Value| {
+        let found = of_rule(&policy("2012-10-17", &statement(changes)), rule);
+        found.first().map(|finding| finding.id.clone()).unwrap()
+    };
+    let refused =
+        [json!({ "Foo": 1 }), json!({ "Foo": 2 }), json!({ "Conditions": { "StringEquals": { "kms:ViaService": "x" } } }), json!({ "Foo": 1, "Bar": 1 })]
+            .map(|changes| id("kms-refuses", &changes));
+    assert_eq!(refused.iter().collect::<std::collections::BTreeSet<_>>().len(), refused.len(), "{refused:?}");
+    let deny = |more: Value| {
+        let mut changes = json!({ "Effect": "Deny", "Action": ["kms:Decypt", "kms:Encrypt"] });
+        changes.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        id("no-effect", &changes)
+    };
+    let idle = [deny(json!({})), deny(json!({ "Resource": null })), deny(json!({ "Resource": "arn:aws:s3:::bucket" }))];
+    assert_eq!(idle.iter().collect::<std::collections::BTreeSet<_>>().len(), idle.len(), "{idle:?}");
+    assert_eq!(deny(json!({ "Sid": "Named" })), idle[0], "the same faults of the same statement");
 }
 
 #[test]
@@ -157,6 +228,12 @@ fn a_statement_without_effect_weighs_by_what_it_was_to_protect() {
             json!({ "Action": null, "NotAction": ["kms:Decypt", "kms:Put*"] }),
             is(Severity::Medium, possible, "the action kms:Decypt, which KMS does not have", &["NotAction"]),
         ),
+        (deny(json!({ "Action": ["ksm:Decrypt", "kms:Encrypt"] })), is(Severity::Medium, certain, "the action ksm:Decrypt, which acts on no key", &["Action"])),
+        (
+            json!({ "Action": ["kms:Decrypt", "s3:GetObject", "kms:ListKeys"] }),
+            is(Severity::Low, certain, "the action s3:GetObject, which acts on no key, the action kms:ListKeys, which acts on no key", &["Action"]),
+        ),
+        (json!({ "Action": ["kms:Decrypt", "kms:List*", "*"] }), None),
         (json!({ "Condition": { "StringEquals": { "aws:PrincipalAccount": "${aws:ResourceAccount}" } } }), None),
     ] {
         assert_eq!(idle(&changes), expected, "{changes}");
@@ -168,9 +245,9 @@ fn a_policy_variable_is_plain_text_in_a_policy_of_2008() {
     let condition =
         json!({ "Condition": { "StringEquals": { "aws:PrincipalAccount": ["111122223333", "${aws:ResourceAccount}"], "aws:username": "${no variable}" } } });
     let expected = (
-        Severity::Medium,
+        Severity::Low,
         Confidence::Certain,
-        "This has no effect: the policy variable ${aws:ResourceAccount}, which is plain text without Version 2012-10-17".to_owned(),
+        "This does not do what it says: the policy variable ${aws:ResourceAccount}, which is plain text without Version 2012-10-17".to_owned(),
         vec!["Condition StringEquals aws:PrincipalAccount".to_owned()],
     );
     assert_eq!(said("no-effect", "2008-10-17", &condition), Some(expected));
@@ -178,4 +255,24 @@ fn a_policy_variable_is_plain_text_in_a_policy_of_2008() {
     unversioned["policy"].as_object_mut().unwrap().remove("Version");
     assert_eq!(of_rule(&unversioned, "no-effect").len(), 1);
     assert_eq!(said("no-effect", "2012-10-17", &condition), None);
+}
+
+#[test]
+fn a_negated_condition_of_plain_text_alone_holds_for_everybody_and_is_not_said_to_have_no_effect() {
+    let of = |effect: &str, operator: &str, values: Value| {
+        let changes = json!({ "Effect": effect, "Principal": "*", "Condition": { operator: { "aws:PrincipalOrgID": values } } });
+        said("no-effect", "2008-10-17", &changes).map(|(severity, confidence, title, _)| (severity, confidence, title))
+    };
+    let plain = "This does not do what it says: the policy variable ${aws:ResourceOrgID}, which is plain text without Version 2012-10-17";
+    let own = || json!("${aws:ResourceOrgID}");
+    let for_all = || format!("{plain}, so that StringNotEquals aws:PrincipalOrgID holds for everybody");
+    for (effect, operator, values, severity, title) in [
+        ("Deny", "StringNotEquals", own(), Severity::Medium, for_all()),
+        ("Allow", "StringNotEquals", own(), Severity::Medium, for_all()),
+        ("Deny", "StringNotEquals", json!(["o-example", "${aws:ResourceOrgID}"]), Severity::Medium, plain.to_owned()),
+        ("Deny", "StringEquals", own(), Severity::Medium, plain.to_owned()),
+        ("Allow", "StringEquals", own(), Severity::Low, plain.to_owned()),
+    ] {
+        assert_eq!(of(effect, operator, values.clone()), Some((severity, Confidence::Certain, title)), "{effect} {operator} {values}");
+    }
 }

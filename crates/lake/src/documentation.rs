@@ -24,7 +24,11 @@ pub fn markdown() -> String {
 }
 
 fn section(page: &mut String, table: &Table) {
-    let partition = if table.partition.is_of_scans() { format!(" Partitioned by `{}`: {}", table.partition.column(), table.partition.description()) } else { String::new() };
+    let partition = if table.partition.is_of_scans() {
+        format!(" Partitioned by `{}`: {}", table.partition.column(), table.partition.description())
+    } else {
+        String::new()
+    };
     let _ = write!(page, "\n## {}\n\n{}{partition}\n\n| column | type | | description | source |\n|---|---|---|---|---|\n", table.name, table.description);
     for column in table.columns {
         let null = if column.nullable { "null" } else { "" };

@@ -103,7 +103,9 @@ pub enum LakeError {
         run: RunId,
     },
     /// Another scan of log files was published while this one ran.
-    #[error("another scan of log files was published to this lake while this one ran, and may have read the same files; nothing of this one was published: run it again")]
+    #[error(
+        "another scan of log files was published to this lake while this one ran, and may have read the same files; nothing of this one was published: run it again"
+    )]
     AnotherScan,
     /// A file of this program is not what it wrote.
     #[error("{path} is damaged; delete it: what it prevented is that an event which CloudTrail delivers again is counted again")]

@@ -9,7 +9,7 @@ use crate::tables;
 ///
 /// The same list narrows each session, so that a wider role makes no wider collector.
 pub fn member_role_actions() -> Vec<ApiAction> {
-    tables::required_actions().into_iter().filter(|action| matches!(action.service(), Service::Account | Service::Kms)).collect()
+    tables::required_actions().into_iter().filter(|action| matches!(action.service(), Service::Account | Service::CloudTrail | Service::Kms)).collect()
 }
 
 /// The policy as a JSON document.
@@ -23,7 +23,7 @@ pub fn member_role_policy() -> String {
     };
     let document = json!({
         "Version": "2012-10-17",
-        "Statement": [statement("ListEnabledRegions", Service::Account), statement("ReadKeys", Service::Kms)],
+        "Statement": [statement("ListEnabledRegions", Service::Account), statement("ReadKeys", Service::Kms), statement("ReadTrailsAndEventHistory", Service::CloudTrail)],
     });
     format!("{document:#}\n")
 }
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn the_role_reads_and_does_nothing_else() {
         for action in member_role_actions() {
-            assert!(["List", "Get", "Describe"].iter().any(|verb| action.name().starts_with(verb)), "{action}");
+            assert!(["List", "Get", "Describe", "Lookup"].iter().any(|verb| action.name().starts_with(verb)), "{action}");
         }
         let policy: Value = serde_json::from_str(&member_role_policy()).unwrap();
         assert_eq!(policy["Statement"][0]["Action"], json!(["account:ListRegions"]));

@@ -128,6 +128,7 @@ proptest! {
         comes_back::<tables::key_access::KeyAccessRow>(count, &bytes);
         comes_back::<tables::findings::FindingRow>(count, &bytes);
         comes_back::<tables::key_last_used::KeyLastUsedRow>(count, &bytes);
+        comes_back::<tables::trail_recording::TrailRecordingRow>(count, &bytes);
         comes_back::<tables::collection_errors::CollectionErrorRow>(count, &bytes);
         comes_back::<tables::trail_scans::TrailScanRow>(count, &bytes);
         comes_back::<tables::trail_files::TrailFileRow>(count, &bytes);

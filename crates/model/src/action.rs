@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Service {
     /// AWS Account Management
     Account,
+    /// AWS CloudTrail
+    CloudTrail,
     /// AWS Key Management Service
     Kms,
     /// AWS Organizations
@@ -22,6 +24,7 @@ impl Service {
     pub const fn iam_prefix(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::CloudTrail => "cloudtrail",
             Self::Kms => "kms",
             Self::Organizations => "organizations",
             Self::Sts => "sts",
@@ -56,6 +59,10 @@ macro_rules! api_actions {
 
 api_actions! {
     AccountListRegions = Account: "ListRegions";
+    CloudTrailDescribeTrails = CloudTrail: "DescribeTrails";
+    CloudTrailGetEventSelectors = CloudTrail: "GetEventSelectors";
+    CloudTrailGetTrailStatus = CloudTrail: "GetTrailStatus";
+    CloudTrailLookupEvents = CloudTrail: "LookupEvents";
     KmsDescribeCustomKeyStores = Kms: "DescribeCustomKeyStores";
     KmsDescribeKey = Kms: "DescribeKey";
     KmsGetKeyLastUsage = Kms: "GetKeyLastUsage";

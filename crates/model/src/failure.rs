@@ -95,8 +95,8 @@ error_codes! {
         "The account's deadline passed before this was read.",
         next: "`collect --resume`, or a longer `--account-deadline`";
     Budget = "budget", retryable: true,
-        "The budget for last usage was spent before this was read.",
-        next: "`collect --resume`, or a larger `--last-usage-budget`";
+        "The time for last usages, or for CloudTrail's event history, was spent before this was read.",
+        next: "`collect --resume`, or a larger `--last-usage-budget` or `--lookup-budget`";
     Interrupted = "interrupted", retryable: true,
         "The run was stopped before this was read.",
         next: "`collect --resume`";

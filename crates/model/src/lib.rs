@@ -9,6 +9,7 @@ mod account;
 mod action;
 mod arn;
 mod cause;
+mod event_history;
 mod fact;
 mod failure;
 mod grant;
@@ -20,12 +21,14 @@ mod record;
 mod region;
 mod rotation;
 mod run;
+mod trail;
 mod usage;
 
 pub use account::{Account, AccountId, AccountOutcome, AccountRecord, AccountState, InvalidAccountId, OrganizationId};
 pub use action::{ApiAction, Service};
 pub use arn::{Arn, InvalidArn, KeyArn};
 pub use cause::{cause, causes};
+pub use event_history::{EventHistory, KeyHistory, RecordedUse};
 pub use fact::{Fact, FactStatus};
 pub use failure::{ErrorCode, Failure};
 pub use grant::{Grant, GrantConstraints};
@@ -39,6 +42,7 @@ pub use record::{FactName, KeyFacts, KeyUsage, StagedRecord, UnitRecord};
 pub use region::{InvalidRegion, Partition, Region};
 pub use rotation::{Rotation, RotationStatus, RotationType};
 pub use run::{InvalidRunId, RunId, RunStatus};
+pub use trail::{AdvancedSelector, BasicSelector, EventSelectors, FieldSelector, ReadWriteType, Recording, Trail, TrailRecord, TrailStatus};
 pub use usage::{LastUsage, LastUsedVerdict};
 
 /// A moment in UTC, as AWS returns it: seconds since the epoch with a fraction, on the wire.

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, AccountRecord, Alias, CustomKeyStore, Fact, FactStatus, Failure, Grant, KeyArn, KeyMetadata, LastUsage, PolicyText, Region, Rotation,
-    RotationStatus, Tag, Timestamp,
+    AccountId, AccountRecord, Alias, CustomKeyStore, Fact, FactStatus, Failure, Grant, KeyArn, KeyHistory, KeyMetadata, LastUsage, PolicyText, Region,
+    Rotation, RotationStatus, Tag, Timestamp, TrailRecord,
 };
 
 /// Everything read about one key in one Region, last usage apart: that comes at five requests a second and must not hold back the rest.
@@ -164,6 +164,10 @@ pub enum StagedRecord {
     Key(Box<KeyFacts>),
     /// A key's last usage.
     Usage(Box<KeyUsage>),
+    /// What CloudTrail's event history tells of a key.
+    History(Box<KeyHistory>),
+    /// The trails that an account sees in a Region.
+    Trails(Box<TrailRecord>),
 }
 
 impl StagedRecord {
@@ -174,6 +178,8 @@ impl StagedRecord {
             Self::Unit(record) => record.account,
             Self::Key(record) => record.arn.account(),
             Self::Usage(record) => record.arn.account(),
+            Self::History(record) => record.arn.account(),
+            Self::Trails(record) => record.account,
         }
     }
 }

@@ -146,8 +146,10 @@ impl Operator {
             Some((name, suffix)) if suffix.eq_ignore_ascii_case("IfExists") => (name, true),
             _ => (rest, false),
         };
-        let (test, negated) =
-            OPERATORS.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(name)).map_or((Test::Unrecognized, false), |(_, test, negated)| (*test, *negated));
+        let known = OPERATORS.iter().find(|(known, _, _)| known.eq_ignore_ascii_case(name));
+        // "You can add `IfExists` to the end of any condition operator name except the `Null` condition": there is no such operator.
+        let known = known.filter(|(_, test, _)| !(if_exists && *test == Test::Null));
+        let (test, negated) = known.map_or((Test::Unrecognized, false), |(_, test, negated)| (*test, *negated));
         Self { text: written.to_owned(), set, test, negated, if_exists }
     }
 }

@@ -161,8 +161,9 @@ impl Statement {
     /// `Action` has none on a key if all it lists are full names of actions that act on no key, such as `kms:ListKeys`, or on things of other services; `NotAction`
     /// if it leaves nothing of KMS. An action that this version does not know may act on a key.
     ///
-    /// A `Resource` that names something else than this key is not held against the statement: KMS documents that the resource of a key policy is always the
-    /// key, so the wider reading stands. Source: AWS KMS Developer Guide, "Key policies: Elements", which says that a statement without either has no effect.
+    /// With a `Resource` that names something else than this key it can: KMS documents that the resource of a key policy is always the key, and not what comes of
+    /// another. So nothing that rests on such a statement is certain: an Allow opens ways that nobody can tell to be open, a Deny may take back or not. Source: AWS
+    /// KMS Developer Guide, "Key policies: Elements", which says that a statement without either has no effect.
     pub fn has_effect(&self) -> bool {
         let acts = match &self.actions {
             Actions::Only(patterns) => patterns.iter().any(|pattern| crate::action::may_act_on_key(pattern)),

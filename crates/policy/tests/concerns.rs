@@ -289,6 +289,9 @@ const CASES: &[Case] = &[
         "the digits may stand elsewhere in the ARN",
     ),
     case(One("Allow", STAR, DECRYPT, r#"{"ArnLike": {"aws:SourceArn": "arn:aws:s3:::bucket"}}"#), &[WIDE, EXTERNAL], "a bucket's ARN names no account: kept"),
+    case(One("Allow", STAR, DECRYPT, r#"{"StringLike": {"aws:SourceArn": "*"}}"#), &[WIDE, EXTERNAL], "for some resource, whosever: kept"),
+    case(One("Allow", STAR, DECRYPT, r#"{"Null": {"aws:SourceArn": "false"}}"#), &[WIDE, EXTERNAL], "the same in other words"),
+    case(One("Allow", LOGS, DECRYPT, r#"{"Null": {"aws:SourceArn": "false"}}"#), &[], "one service, whomever it acts for"),
     case(
         One("Allow", STAR, r#""Action": "kms:CreateGrant""#, r#"{"Bool": {"kms:GrantIsForAWSResource": true}}"#),
         &[WIDE, EXTERNAL],
@@ -308,6 +311,15 @@ const CASES: &[Case] = &[
         "an operator that does not compare texts: kept",
     ),
     case(One("Allow", STAR, DECRYPT, r#"{"StringMatches": {"kms:CallerAccount": "111122223333"}}"#), &[WIDE, EXTERNAL], "an operator nobody knows: kept"),
+    case(One("Allow", STAR, DECRYPT, r#"{"NullIfExists": {"kms:CallerAccount": "true"}}"#), &[WIDE, EXTERNAL], "an operator that IAM does not have: kept"),
+    case(
+        Whole(
+            r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
+            "Conditions": {"StringEquals": {"kms:CallerAccount": "111122223333"}}}}"#,
+        ),
+        &[WIDE, EXTERNAL],
+        "a misspelt Condition demands nothing",
+    ),
     case(One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"kms:CallerAccount": []}}"#), &[WIDE, EXTERNAL], "no values, undecided: kept"),
     case(
         One("Allow", STAR, DECRYPT, r#"{"StringEquals": {"aws:PrincipalOrgPaths": "o-example/r-ab12/"}}"#),

@@ -19,7 +19,9 @@ use oracle::{
     conditions::is_multivalued,
     evaluate::{Decision, allows, policy_decision},
     generator::Generator,
+    grants::allows_with_grants,
     pool::{KEY_ACCOUNT, KEY_ARN, PARTITION, REGION},
+    readings::Reading,
     request::{Caller, Request, World},
 };
 use serde_json::{Value, json};
@@ -112,23 +114,63 @@ fn line(case: &Case) -> Value {
 
 #[test]
 fn arns_are_compared_part_by_part_and_with_regard_to_case() {
+    for (operator, arn, decision, let_in) in ODD_ARNS {
+        let case = with_odd_arn(operator, arn);
+        assert_eq!(allows(&case.policy, &case.request, KEY_ACCOUNT, PARTITION), decision, "{operator} {arn}");
+        assert_eq!(told(&case), let_in, "{operator} {arn}");
+    }
+}
+
+/// What the reasoning says of a request by the role `app`.
+fn told(case: &Case) -> LetIn {
     let key: KeyArn = KEY_ARN.parse().unwrap();
     let around = Surroundings::of_key(&key, "2026-03-01T12:00:00Z".parse().unwrap());
+    let document = parse(&case.policy.to_string()).unwrap();
+    let ways = key_access(KeyPolicies { default: Some(&document), ram: None }, &[], &around).ways;
     let account = CallerAccount { id: KEY_ACCOUNT.parse().unwrap(), other_partition: None };
-    for (operator, arn, decision, let_in) in ODD_ARNS {
-        let Case { policy, request } = with_odd_arn(operator, arn);
-        assert_eq!(allows(&policy, &request, KEY_ACCOUNT, PARTITION), decision, "{operator} {arn}");
-        let document = parse(&policy.to_string()).unwrap();
-        let ways = key_access(KeyPolicies { default: Some(&document), ram: None }, &[], &around).ways;
-        let caller = access::Caller::Role { account, arn: APP.to_owned(), session: "build".to_owned() };
-        let request = access::Request { caller, action: request.action, context: request.context };
-        let admitting: Vec<bool> = ways.iter().filter(|way| way.admits(&request, &around)).map(|way| way.certainty.is_certain()).collect();
-        let told = match admitting.as_slice() {
-            [] => LetIn::No,
-            ways if ways.contains(&true) => LetIn::Yes,
-            _ => LetIn::Perhaps,
+    let caller = access::Caller::Role { account, arn: APP.to_owned(), session: "build".to_owned() };
+    let request = access::Request { caller, action: case.request.action.clone(), context: case.request.context.clone() };
+    let admitting: Vec<bool> = ways.iter().filter(|way| way.admits(&request, &around)).map(|way| way.certainty.is_certain()).collect();
+    match admitting.as_slice() {
+        [] => LetIn::No,
+        ways if ways.contains(&true) => LetIn::Yes,
+        _ => LetIn::Perhaps,
+    }
+}
+
+/// Of what AWS does not document no outcome is certain, and none that a reading of it has is overlooked.
+#[test]
+fn statements_that_aws_does_not_document_are_certain_only_where_every_reading_agrees() {
+    let statement = |effect: &str, more: Value| {
+        let mut statement = json!({"Effect": effect, "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"});
+        statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        statement
+    };
+    let allow = |more: Value| statement("Allow", more);
+    let deny = |more: Value| statement("Deny", more);
+    let other = json!({"Resource": "arn:aws:kms:eu-central-1:111122223333:alias/app"});
+    let misspelt = json!({"Conditon": {"StringNotEquals": {"aws:PrincipalAccount": KEY_ACCOUNT}}});
+    for (statements, let_in) in [
+        (json!([allow(other.clone())]), LetIn::Perhaps),
+        (json!([allow(json!({"Resource": "arn:aws:kms:*:111122223333:key/*"}))]), LetIn::Yes),
+        (json!([allow(json!({})), allow(other.clone())]), LetIn::Yes),
+        (json!([allow(json!({})), deny(other.clone())]), LetIn::Perhaps),
+        (json!([allow(json!({})), deny(json!({})), deny(other)]), LetIn::No),
+        (json!([allow(json!({})), deny(misspelt.clone())]), LetIn::Perhaps),
+        (json!([allow(misspelt)]), LetIn::Yes),
+        (json!([allow(json!({"Condition": {"NullIfExists": {"aws:PrincipalArn": "false"}}}))]), LetIn::Perhaps),
+        (json!([allow(json!({"Principal": {"AWS": "arn:aws-cn:iam::111122223333:role/app"}}))]), LetIn::No),
+    ] {
+        let case = Case { policy: json!({"Version": "2012-10-17", "Statement": statements}), ..with_odd_arn("ArnLike", "*") };
+        let allowed =
+            Reading::ALL.map(|reading| allows_with_grants(&reading.of(&case.policy, KEY_ARN), &[], &case.request, KEY_ACCOUNT, PARTITION).is_allowed());
+        assert_eq!(told(&case), let_in, "{statements}");
+        let agrees = match let_in {
+            LetIn::Yes => allowed == [true; 3],
+            LetIn::No => allowed == [false; 3],
+            LetIn::Perhaps => allowed.contains(&false),
         };
-        assert_eq!(told, let_in, "{operator} {arn}: {ways:?}");
+        assert!(agrees, "{statements}: {allowed:?}");
     }
 }
 

@@ -16,7 +16,8 @@ use oracle::{
     },
     generator::Generator,
     grants::allows_with_grants,
-    pool::{KEY_ACCOUNT, PARTITION, REGION},
+    pool::{KEY_ACCOUNT, KEY_ARN, PARTITION, REGION},
+    readings::Reading,
     request::{Caller, Membership, Request, Source, World},
     simplify::simplify,
 };
@@ -464,6 +465,32 @@ fn random_grants_are_met_and_missed() {
         met[usize::from(with != without)] += 1;
     }
     assert!(met.iter().all(|count| *count > 300), "{met:?}");
+}
+
+/// "You can add `IfExists` to the end of any condition operator name except the `Null` condition."
+#[test]
+fn what_is_no_operator_never_holds() {
+    for operator in ["NullIfExists", "nullifexists", "StringMatches", "ForAll:StringEquals"] {
+        for value in ["true", "false"] {
+            assert!(!holds(&json!({operator: {"aws:PrincipalTag/none": value}}), &[]), "{operator} {value}");
+        }
+    }
+}
+
+#[test]
+fn a_statement_that_aws_does_not_document_counts_in_one_reading_and_not_in_another() {
+    let with = |effect: &str, resource: &str| json!({"Effect": effect, "Principal": "*", "Action": "kms:*", "Resource": resource});
+    let misspelt = json!({"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*", "Conditon": {}});
+    let (own, other) = (KEY_ARN, "arn:aws:kms:eu-central-1:111122223333:alias/app");
+    let written = policy(&json!([with("Allow", "*"), with("Allow", own), with("Allow", other), with("Deny", "*"), with("Deny", other), misspelt.clone()]));
+    assert_eq!(Reading::AsWritten.of(&written, KEY_ARN), written);
+    let generous = policy(&json!([with("Allow", "*"), with("Allow", own), with("Allow", other), with("Deny", "*")]));
+    assert_eq!(Reading::Generous.of(&written, KEY_ARN), generous);
+    let strict = policy(&json!([with("Allow", "*"), with("Allow", own), with("Deny", "*"), with("Deny", other), misspelt]));
+    assert_eq!(Reading::Strict.of(&written, KEY_ARN), strict);
+    let root = |partition: &str| request(Caller::Root { account: OTHER.to_owned(), partition: partition.to_owned() }, "Decrypt");
+    let admitted = |partition: &str| Reading::ALL.map(|reading| reading.admits(&root(partition), PARTITION));
+    assert_eq!([admitted("aws"), admitted("aws-cn")], [[true, true, true], [true, true, false]]);
 }
 
 #[test]

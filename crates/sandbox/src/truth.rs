@@ -1,5 +1,7 @@
 //! What a collector finds that makes no mistakes: every record whole, save what the sandbox for ever refuses.
 
+mod trails;
+
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -60,6 +62,24 @@ pub fn comparable(record: StagedRecord) -> StagedRecord {
         StagedRecord::Usage(mut usage) => {
             quiet(&mut usage.last_usage);
             StagedRecord::Usage(usage)
+        }
+        StagedRecord::History(mut history) => {
+            quiet(&mut history.event_history);
+            // The window moves on.
+            if let Fact::Observed(history) = &mut history.event_history {
+                history.reaches_back_to = kms_insights_model::Timestamp::UNIX_EPOCH;
+            }
+            StagedRecord::History(history)
+        }
+        StagedRecord::Trails(mut record) => {
+            quiet(&mut record.trails);
+            if let Fact::Observed(trails) = &mut record.trails {
+                for trail in trails {
+                    quiet(&mut trail.status);
+                    quiet(&mut trail.selectors);
+                }
+            }
+            StagedRecord::Trails(record)
         }
     }
 }
@@ -303,6 +323,7 @@ impl Truth {
 
     fn unit_records(&self, account: AccountId, region: Region) -> impl Iterator<Item = StagedRecord> + '_ {
         let unit = StagedRecord::Unit(Box::new(self.unit(account, &region)));
+        let trails = StagedRecord::Trails(Box::new(self.trails(account, &region)));
         let listed = self.listed(account, &region);
         let keys = self.organization.account(account).into_iter().flat_map({
             let region = region.clone();
@@ -311,8 +332,12 @@ impl Truth {
         let records = keys.take(listed).flat_map(move |key| {
             let mut usage = key.usage_without_denials();
             self.apply(&key, &region, ApiAction::KmsGetKeyLastUsage, &mut usage.last_usage);
-            [StagedRecord::Key(Box::new(self.key_facts(&key, &region))), StagedRecord::Usage(Box::new(usage))]
+            let history = self.history(&key, &region, &usage.last_usage).map(|history| StagedRecord::History(Box::new(history)));
+            let facts = [StagedRecord::Key(Box::new(self.key_facts(&key, &region))), StagedRecord::Usage(Box::new(usage))];
+            facts.into_iter().chain(history)
         });
-        std::iter::once(unit).chain(records)
+        // Where there are no keys, it matters to nobody what is recorded of them.
+        let trails = (listed > 0).then_some(trails);
+        std::iter::once(unit).chain(trails).chain(records)
     }
 }

@@ -1,6 +1,6 @@
 //! The events of one log file, small enough to be handed from one thread to another.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use chrono::NaiveDate;
 
@@ -88,6 +88,14 @@ fn uuid(text: &[u8]) -> Option<u128> {
     Some(number)
 }
 
+/// Adds the beginning of a part, and a number that tells it from others that begin alike.
+#[cold]
+fn push_cut(texts: &mut String, part: &str) {
+    texts.push_str(&part[..part.floor_char_boundary(LONGEST_PART - 33)]);
+    // Writing to a String cannot fail.
+    let _ = write!(texts, "#{:032x}", fnv(part.as_bytes()));
+}
+
 /// FNV-1a in 128 bits, the same in every run and program.
 fn fnv(text: &[u8]) -> u128 {
     let (basis, prime) = (0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, 0x0000_0000_0100_0000_0000_0000_0000_013b);
@@ -147,7 +155,11 @@ impl Batch {
             let parts = [&*event.name, &*principal, invoked_by, recipient, also_recorded_by.unwrap_or_default(), &*key, resource.unwrap_or_default()];
             let start = self.texts.len();
             let ends = parts.map(|part| {
-                self.texts.push_str(&part[..part.floor_char_boundary(LONGEST_PART)]);
+                if part.len() <= LONGEST_PART {
+                    self.texts.push_str(part);
+                } else {
+                    push_cut(&mut self.texts, part);
+                }
                 // Seven parts of that length fit.
                 u16::try_from(self.texts.len() - start).unwrap_or(u16::MAX)
             });

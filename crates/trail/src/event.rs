@@ -64,17 +64,17 @@ pub struct Identity<'r> {
 pub struct Request<'r> {
     /// `keyId`: an id, an ARN, an alias' name or its ARN.
     pub key_id: Option<Text<'r>>,
-    /// `sourceKeyId`, of ReEncrypt.
+    /// `sourceKeyId`, of `ReEncrypt`.
     pub source_key_id: Option<Text<'r>>,
-    /// `destinationKeyId`, of ReEncrypt.
+    /// `destinationKeyId`, of `ReEncrypt`.
     pub destination_key_id: Option<Text<'r>>,
     /// `targetKeyId`, of operations on aliases.
     pub target_key_id: Option<Text<'r>>,
-    /// The resource that `encryptionContext` names; of CreateGrant that of its constraints.
+    /// The resource that `encryptionContext` names; of `CreateGrant` that of its constraints.
     pub context: NamedResource<'r>,
-    /// The resource that `sourceEncryptionContext` names, of ReEncrypt.
+    /// The resource that `sourceEncryptionContext` names, of `ReEncrypt`.
     pub source_context: NamedResource<'r>,
-    /// The resource that `destinationEncryptionContext` names, of ReEncrypt.
+    /// The resource that `destinationEncryptionContext` names, of `ReEncrypt`.
     pub destination_context: NamedResource<'r>,
 }
 
@@ -83,10 +83,9 @@ pub struct Request<'r> {
 pub struct Response<'r> {
     /// `keyId`, an ARN since December 2022
     pub key_id: Option<Text<'r>>,
-    /// `keyMetadata.arn`, of CreateKey; `replicaKeyMetadata.arn`, of ReplicateKey
+    /// `keyMetadata.arn`, of `CreateKey`; `replicaKeyMetadata.arn`, of `ReplicateKey`
     pub key_arn: Option<Text<'r>>,
 }
-
 
 /// Why a record of KMS cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,53 +106,54 @@ impl<'r> KmsEvent<'r> {
     /// Reads a record.
     pub(crate) fn read(record: KmsRecord<'r>) -> Result<Self, Unreadable> {
         let mut event = Self::default();
-        let mut at = None;
+        let mut has_time = false;
         let mut cursor = Cursor::new(record);
         cursor.enter();
         while let Some((name, value)) = cursor.member()? {
             match (name.written(), value) {
-                ("eventTime", Value::String(text)) => at = EventTime::parse(text.written().as_bytes()),
-                ("eventName", Value::String(text)) => event.name = text.text(),
-                ("eventID", Value::String(text)) => event.id = text.text(),
-                ("sharedEventID", Value::String(text)) => event.shared_id = Some(text.text()),
-                ("awsRegion", Value::String(text)) => event.region = text.text(),
-                ("recipientAccountId", Value::String(text)) => event.recipient = Some(text.text()),
-                ("errorCode", Value::String(text)) => event.error_code = Some(text.text()),
-                ("userIdentity", Value::Nested) => event.identity = Identity::read(&mut cursor)?,
-                ("resources", Value::Nested) => event.resources = resources(&mut cursor)?,
-                ("requestParameters", Value::Nested) => event.request = Request::read(&mut cursor)?,
-                ("responseElements", Value::Nested) => event.response = Response::read(&mut cursor)?,
+                ("eventTime", Value::String(text)) => {
+                    let at = EventTime::parse(text.written().as_bytes());
+                    has_time = at.is_some();
+                    event.at = at.unwrap_or_default();
+                }
+                ("eventName", Value::String(text)) => event.name = cursor.text(text),
+                ("eventID", Value::String(text)) => event.id = cursor.text(text),
+                ("sharedEventID", Value::String(text)) => event.shared_id = Some(cursor.text(text)),
+                ("awsRegion", Value::String(text)) => event.region = cursor.text(text),
+                ("recipientAccountId", Value::String(text)) => event.recipient = Some(cursor.text(text)),
+                ("errorCode", Value::String(text)) => event.error_code = Some(cursor.text(text)),
+                ("userIdentity", Value::Nested) => event.identity.read(&mut cursor)?,
+                ("resources", Value::Nested) => resources(&mut event.resources, &mut cursor)?,
+                ("requestParameters", Value::Nested) => event.request.read(&mut cursor)?,
+                ("responseElements", Value::Nested) => event.response.read(&mut cursor)?,
                 (_, Value::Nested) => cursor.pass()?,
                 _ => {}
             }
         }
-        match at {
-            Some(at) if !event.name.is_empty() && !event.id.is_empty() => Ok(Self { at, ..event }),
-            _ => Err(Unreadable::Incomplete),
-        }
+        if has_time && !event.name.is_empty() && !event.id.is_empty() { Ok(event) } else { Err(Unreadable::Incomplete) }
     }
 }
 
 impl<'r> Identity<'r> {
-    fn read(cursor: &mut Cursor<'r>) -> Result<Self, Malformed> {
-        let mut identity = Self::default();
+    fn read(&mut self, cursor: &mut Cursor<'r>) -> Result<(), Malformed> {
+        // Of a member that stands twice the last counts, as most readers of JSON have it.
+        *self = Self::default();
         object(cursor, |name, value, cursor| {
             let member = match name.written() {
-                "type" => &mut identity.kind,
-                "arn" => &mut identity.arn,
-                "accountId" => &mut identity.account,
-                "principalId" => &mut identity.principal_id,
-                "userName" => &mut identity.user_name,
-                "invokedBy" => &mut identity.invoked_by,
+                "type" => &mut self.kind,
+                "arn" => &mut self.arn,
+                "accountId" => &mut self.account,
+                "principalId" => &mut self.principal_id,
+                "userName" => &mut self.user_name,
+                "invokedBy" => &mut self.invoked_by,
                 "sessionContext" if value == Value::Nested => {
-                    identity.issuer_arn = issuer(cursor)?;
+                    self.issuer_arn = issuer(cursor)?;
                     return Ok(());
                 }
                 _ => return skip(value, cursor),
             };
             text_into(member, value, cursor)
-        })?;
-        Ok(identity)
+        })
     }
 }
 
@@ -171,11 +171,10 @@ fn issuer<'r>(cursor: &mut Cursor<'r>) -> Result<Option<Text<'r>>, Malformed> {
 }
 
 /// The ARNs of a record's resources. `ARN` in records of events, `arn` in what some tools made of them.
-fn resources<'r>(cursor: &mut Cursor<'r>) -> Result<Vec<Text<'r>>, Malformed> {
-    let mut arns = Vec::new();
+fn resources<'r>(arns: &mut Vec<Text<'r>>, cursor: &mut Cursor<'r>) -> Result<(), Malformed> {
+    arns.clear();
     if !cursor.is_list()? {
-        cursor.pass()?;
-        return Ok(arns);
+        return cursor.pass();
     }
     cursor.enter();
     while let Some(item) = cursor.item()? {
@@ -190,23 +189,24 @@ fn resources<'r>(cursor: &mut Cursor<'r>) -> Result<Vec<Text<'r>>, Malformed> {
             skip(item, cursor)?;
         }
     }
-    Ok(arns)
+    Ok(())
 }
 
 impl<'r> Request<'r> {
-    fn read(cursor: &mut Cursor<'r>) -> Result<Self, Malformed> {
-        let mut request = Self::default();
+    fn read(&mut self, cursor: &mut Cursor<'r>) -> Result<(), Malformed> {
+        // Of a member that stands twice the last counts, as most readers of JSON have it.
+        *self = Self::default();
         object(cursor, |name, value, cursor| {
             let member = match name.written() {
-                "keyId" => &mut request.key_id,
-                "sourceKeyId" => &mut request.source_key_id,
-                "destinationKeyId" => &mut request.destination_key_id,
-                "targetKeyId" => &mut request.target_key_id,
-                "encryptionContext" => return context(&mut request.context, value, cursor),
-                "sourceEncryptionContext" => return context(&mut request.source_context, value, cursor),
-                "destinationEncryptionContext" => return context(&mut request.destination_context, value, cursor),
+                "keyId" => &mut self.key_id,
+                "sourceKeyId" => &mut self.source_key_id,
+                "destinationKeyId" => &mut self.destination_key_id,
+                "targetKeyId" => &mut self.target_key_id,
+                "encryptionContext" => return context(&mut self.context, value, cursor),
+                "sourceEncryptionContext" => return context(&mut self.source_context, value, cursor),
+                "destinationEncryptionContext" => return context(&mut self.destination_context, value, cursor),
                 "constraints" if value == Value::Nested => {
-                    let into = &mut request.context;
+                    let into = &mut self.context;
                     return object(cursor, |name, value, cursor| match name.written() {
                         "encryptionContextSubset" | "encryptionContextEquals" => context(into, value, cursor),
                         _ => skip(value, cursor),
@@ -215,23 +215,22 @@ impl<'r> Request<'r> {
                 _ => return skip(value, cursor),
             };
             text_into(member, value, cursor)
-        })?;
-        Ok(request)
+        })
     }
 }
 
 impl<'r> Response<'r> {
-    fn read(cursor: &mut Cursor<'r>) -> Result<Self, Malformed> {
-        let mut response = Self::default();
+    fn read(&mut self, cursor: &mut Cursor<'r>) -> Result<(), Malformed> {
+        // Of a member that stands twice the last counts, as most readers of JSON have it.
+        *self = Self::default();
         object(cursor, |name, value, cursor| match name.written() {
-            "keyId" => text_into(&mut response.key_id, value, cursor),
+            "keyId" => text_into(&mut self.key_id, value, cursor),
             "keyMetadata" | "replicaKeyMetadata" if value == Value::Nested => object(cursor, |name, value, cursor| match name.written() {
-                "arn" => text_into(&mut response.key_arn, value, cursor),
+                "arn" => text_into(&mut self.key_arn, value, cursor),
                 _ => skip(value, cursor),
             }),
             _ => skip(value, cursor),
-        })?;
-        Ok(response)
+        })
     }
 }
 
@@ -242,17 +241,14 @@ fn context<'r>(named: &mut NamedResource<'r>, value: Value<'r>, cursor: &mut Cur
     }
     object(cursor, |name, value, cursor| {
         if let Value::String(text) = value {
-            named.consider(&name.text(), || text.text());
+            named.consider(&cursor.text(name), || cursor.text(text));
         }
         skip(value, cursor)
     })
 }
 
 /// Hands each member of the object before the cursor to `member`, which passes what is nested in it. A list is passed over.
-fn object<'r>(
-    cursor: &mut Cursor<'r>,
-    mut member: impl FnMut(Raw<'r>, Value<'r>, &mut Cursor<'r>) -> Result<(), Malformed>,
-) -> Result<(), Malformed> {
+fn object<'r>(cursor: &mut Cursor<'r>, mut member: impl FnMut(Raw<'r>, Value<'r>, &mut Cursor<'r>) -> Result<(), Malformed>) -> Result<(), Malformed> {
     if cursor.is_list()? {
         return cursor.pass();
     }
@@ -269,7 +265,7 @@ fn skip<'r>(value: Value<'r>, cursor: &mut Cursor<'r>) -> Result<(), Malformed> 
 
 fn text_into<'r>(member: &mut Option<Text<'r>>, value: Value<'r>, cursor: &mut Cursor<'r>) -> Result<(), Malformed> {
     if let Value::String(text) = value {
-        *member = Some(text.text());
+        *member = Some(cursor.text(text));
     }
     skip(value, cursor)
 }

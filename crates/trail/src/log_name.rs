@@ -35,7 +35,8 @@ impl LogName {
 
 /// Whether a file may be a log file at all, by its name.
 pub fn may_be_log(name: &str) -> bool {
-    (name.ends_with(".json.gz") || name.ends_with(".json")) && !name.contains("_CloudTrail-Digest_") && !name.contains("_CloudTrail-Insight_")
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    name.strip_suffix(".json").is_some() && !name.contains("_CloudTrail-Digest_") && !name.contains("_CloudTrail-Insight_")
 }
 
 #[cfg(test)]
@@ -47,7 +48,12 @@ mod tests {
         let name = LogName::parse("111122223333_CloudTrail_eu-central-1_20261122T0605Z_ABcd1234EFgh5678.json.gz").unwrap();
         assert_eq!((name.account.to_string().as_str(), name.region.as_str()), ("111122223333", "eu-central-1"));
         assert_eq!((name.date().to_string().as_str(), name.delivered_at.to_rfc3339().as_str()), ("2026-11-22", "2026-11-22T06:05:00+00:00"));
-        for other in ["111122223333_CloudTrail-Digest_eu-central-1_trail_eu-central-1_20261122T060500Z.json.gz", "notes.json", "x_CloudTrail_eu-west-1_20261122T0605Z_a.json.gz", ""] {
+        for other in [
+            "111122223333_CloudTrail-Digest_eu-central-1_trail_eu-central-1_20261122T060500Z.json.gz",
+            "notes.json",
+            "x_CloudTrail_eu-west-1_20261122T0605Z_a.json.gz",
+            "",
+        ] {
             assert_eq!(LogName::parse(other), None, "{other}");
         }
         assert!(may_be_log("export.json.gz") && may_be_log("a.json") && !may_be_log("a.parquet"));

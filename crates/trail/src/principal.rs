@@ -34,6 +34,7 @@ fn role_of_session(arn: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "as the members of an identity are")]
     fn some(text: &str) -> Option<Text<'_>> {
         Some(Cow::Borrowed(text))
     }
@@ -51,7 +52,8 @@ mod tests {
         let arn = |arn| Identity { arn: some(arn), account: some("111122223333"), ..Identity::default() };
         assert_eq!(principal(&arn("arn:aws:iam::111122223333:user/alice")), "arn:aws:iam::111122223333:user/alice");
         assert_eq!(principal(&arn("arn:aws:iam::111122223333:root")), "arn:aws:iam::111122223333:root");
-        let other_account = Identity { kind: some("AWSAccount"), principal_id: some("AROAEXAMPLE:session"), account: some("444455556666"), ..Identity::default() };
+        let other_account =
+            Identity { kind: some("AWSAccount"), principal_id: some("AROAEXAMPLE:session"), account: some("444455556666"), ..Identity::default() };
         assert_eq!(principal(&other_account), "444455556666");
         let service = Identity { kind: some("AWSService"), invoked_by: some("logs.amazonaws.com"), account: some("111122223333"), ..Identity::default() };
         assert_eq!(principal(&service), "logs.amazonaws.com");

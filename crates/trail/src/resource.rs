@@ -67,14 +67,19 @@ mod tests {
 
     fn of(pairs: &[(&'static str, &'static str)]) -> Option<String> {
         let mut named = NamedResource::default();
-        pairs.iter().for_each(|(name, value)| named.consider(name, || (*value).into()));
+        for (name, value) in pairs {
+            named.consider(name, || (*value).into());
+        }
         named.get().map(str::to_owned)
     }
 
     #[test]
     fn services_name_their_resource_and_an_object_counts_as_its_bucket() {
         assert_eq!(of(&[("aws:ebs:id", "vol-0abc")]).as_deref(), Some("vol-0abc"));
-        assert_eq!(of(&[("SecretVersionId", "v1"), ("SecretARN", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf")]).as_deref(), Some("arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf"));
+        assert_eq!(
+            of(&[("SecretVersionId", "v1"), ("SecretARN", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf")]).as_deref(),
+            Some("arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-AbCdEf")
+        );
         assert_eq!(of(&[("aws:s3:arn", "arn:aws:s3:::reports/2026/11.csv")]).as_deref(), Some("arn:aws:s3:::reports"));
         assert_eq!(of(&[("aws:s3:arn", "arn:aws:s3:::reports")]).as_deref(), Some("arn:aws:s3:::reports"));
         assert_eq!(of(&[("tenant", "42")]), None);

@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use crate::{
-    event::{KmsEvent, Text},
-};
+use crate::event::{KmsEvent, Text};
 
 /// A key that an event touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +23,16 @@ pub fn touched<'e>(event: &'e KmsEvent<'_>, mut each: impl FnMut(Touched<'e>)) {
         let destination = keys.next().or_else(|| named(event, request.destination_key_id.as_ref()?));
         match (source, destination) {
             // With one key on both sides it is one use, on what is encrypted from now on.
-            (Some(source), Some(key)) if source == key => each(Touched { key, resource: request.destination_context.get().or_else(|| request.source_context.get()) }),
+            (Some(source), Some(key)) if source == key => {
+                each(Touched { key, resource: request.destination_context.get().or_else(|| request.source_context.get()) });
+            }
             (source, destination) => {
-                source.into_iter().for_each(|key| each(Touched { key, resource: request.source_context.get() }));
-                destination.into_iter().for_each(|key| each(Touched { key, resource: request.destination_context.get() }));
+                if let Some(key) = source {
+                    each(Touched { key, resource: request.source_context.get() });
+                }
+                if let Some(key) = destination {
+                    each(Touched { key, resource: request.destination_context.get() });
+                }
             }
         }
         return;

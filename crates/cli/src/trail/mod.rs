@@ -4,14 +4,24 @@ mod output;
 mod scan;
 mod source;
 
+#[cfg(feature = "sandbox")]
+use aws_config::SdkConfig;
 use clap::{Args, Subcommand, ValueEnum};
-use kms_insights_lake::LakeLocation;
+use kms_insights_lake::{Lake, LakeLocation};
+#[cfg(feature = "sandbox")]
+use kms_insights_lake::{S3Access, s3::S3Options};
 use kms_insights_trail::UseEvents;
+use tokio::task::JoinHandle;
 
+use self::{
+    scan::{Job, Outcome},
+    source::{Source, Wanted},
+};
 use crate::{
     exit::{Exit, Trouble},
     lake::LakeArguments,
     settings::Settings,
+    terminal::say,
 };
 
 /// What `trail` takes.
@@ -76,7 +86,7 @@ pub(crate) async fn run(arguments: TrailArguments, settings: Settings) -> Result
 
 async fn run_scan(arguments: ScanArguments, settings: Settings) -> Result<Exit, Trouble> {
     let location: LakeLocation = arguments.source.parse().map_err(Trouble::usage)?;
-    let wanted = source::Wanted {
+    let wanted = Wanted {
         since: arguments.since,
         until: arguments.until,
         accounts: crate::collect::parsed("--accounts", &arguments.accounts)?.into_iter().collect(),
@@ -87,15 +97,11 @@ async fn run_scan(arguments: ScanArguments, settings: Settings) -> Result<Exit, 
     {
         return Err(Trouble::usage(format_args!("--since {since} is after --until {until}")));
     }
-    let use_events = match (&arguments.use_events, &settings.use_events) {
-        (given, _) if !given.is_empty() => given.iter().map(|name| name.trim().to_owned()).collect(),
-        (_, Some(set)) => set.iter().cloned().collect(),
-        _ => UseEvents::default(),
-    };
+    let use_events = use_events(&arguments.use_events, &settings);
     let is_with_lake = arguments.lake.is_named(&settings);
     let lake = if is_with_lake { Some(arguments.lake.open_or_create(&settings).await?) } else { None };
-    let source = source::Source::open(&location, &arguments.lake, &settings).await?;
-    let job = scan::Job { source, wanted, use_events, lake, keeps_rows: !is_with_lake || arguments.format == ScanFormat::Json };
+    let source = Source::open(&location, &arguments.lake, &settings).await?;
+    let job = Job { source, wanted, use_events, lake, keeps_rows: !is_with_lake || arguments.format == ScanFormat::Json };
     let outcome = scan::scan(job, !arguments.quiet).await?;
     output::report_problems(&outcome);
     match arguments.format {
@@ -103,4 +109,61 @@ async fn run_scan(arguments: ScanArguments, settings: Settings) -> Result<Exit, 
         ScanFormat::Human => output::print_summary(&outcome)?,
     }
     Ok(if outcome.is_whole() { Exit::Done } else { Exit::Partial })
+}
+
+/// As the flag says, else the settings, else the cryptographic operations.
+fn use_events(given: &[String], settings: &Settings) -> UseEvents {
+    match &settings.use_events {
+        _ if !given.is_empty() => given.iter().map(|name| name.trim().to_owned()).collect(),
+        Some(set) => set.iter().cloned().collect(),
+        None => UseEvents::default(),
+    }
+}
+
+/// So many days back a collection looks for log files that were not read yet.
+const DAYS_BESIDE_COLLECTION: u64 = 90;
+
+/// A scan that runs beside a collection.
+pub(crate) struct ScanBeside(JoinHandle<Result<Outcome, Trouble>>);
+
+/// Begins to scan the log files of the last days into the lake of a collection.
+pub(crate) async fn beside_collection(source: &str, arguments: &LakeArguments, settings: &Settings, lake: &Lake) -> Result<ScanBeside, Trouble> {
+    let location: LakeLocation = source.parse().map_err(|error| Trouble::usage(format_args!("--trail: {error}")))?;
+    let source = Source::open(&location, arguments, settings).await?;
+    let since = chrono::Utc::now().date_naive().checked_sub_days(chrono::Days::new(DAYS_BESIDE_COLLECTION));
+    let wanted = Wanted { since, ..Wanted::default() };
+    let job = Job { source, wanted, use_events: use_events(&[], settings), lake: Some(lake.clone()), keeps_rows: false };
+    Ok(ScanBeside(tokio::spawn(scan::scan(job, false))))
+}
+
+/// Begins to scan all log files of a bucket of the simulated organization.
+#[cfg(feature = "sandbox")]
+pub(crate) fn beside_demo(bucket: &str, config: SdkConfig, lake: &Lake) -> Result<ScanBeside, Trouble> {
+    let location = LakeLocation::S3 { bucket: bucket.to_owned(), prefix: String::new() };
+    let source = Source::on_s3(&location, &S3Access { config, options: S3Options::default() })?;
+    let job = Job { source, wanted: Wanted::default(), use_events: UseEvents::default(), lake: Some(lake.clone()), keeps_rows: false };
+    Ok(ScanBeside(tokio::spawn(scan::scan(job, false))))
+}
+
+impl ScanBeside {
+    /// Waits for its end; whether all that the log files say is known. What went wrong with it does not keep a snapshot from being published: it is told.
+    pub(crate) async fn ended(self) -> bool {
+        let outcome = self.0.await.unwrap_or_else(|error| Err(Trouble::failed(format_args!("the program has a defect: {error}"))));
+        match outcome {
+            Ok(outcome) => {
+                output::report_problems(&outcome);
+                outcome.is_whole()
+            }
+            Err(trouble) => {
+                say(format_args!(
+                    "warning: the trail's log files could not be scanned, and the snapshot knows of them what earlier scans found: {}",
+                    trouble.message
+                ));
+                if let Some(step) = trouble.next_step {
+                    say(format_args!(" next: {step}"));
+                }
+                false
+            }
+        }
+    }
 }

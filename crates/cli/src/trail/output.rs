@@ -21,7 +21,11 @@ const MOST_KEYS: usize = 10;
 pub(super) fn report_problems(outcome: &Outcome) {
     for file in outcome.failed.iter().take(MOST_NAMED) {
         let place = file.problem_offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default();
-        let kept = if file.status == "partial" { format!("; {} before it count", counted(u64::try_from(file.records).unwrap_or_default(), "record")) } else { String::new() };
+        let kept = if file.status == "partial" {
+            format!("; {} before it count", counted(u64::try_from(file.records).unwrap_or_default(), "record"))
+        } else {
+            String::new()
+        };
         say(printable(&format!("{} {}: {}{place}{kept}", file.status, file.path, file.problem.as_deref().unwrap_or("unknown")).replace('\n', " ")));
     }
     if let more @ 1.. = outcome.failed.len().saturating_sub(MOST_NAMED) {
@@ -57,12 +61,27 @@ fn number(number: i64) -> u64 {
 
 /// Prints what was read, and the keys that were used most.
 pub(super) fn print_summary(outcome: &Outcome) -> Result<(), Trouble> {
-    let TrailScanRow { source, files_listed, files_known, files_read, files_failed, bytes, records, kms_records, repeated_records, uses_without_key, .. } = &outcome.summary;
+    let TrailScanRow { source, files_listed, files_known, files_read, files_failed, bytes, records, kms_records, repeated_records, uses_without_key, .. } =
+        &outcome.summary;
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", printable(source));
-    let _ = writeln!(text, "  log files   {} read, {} unread or in part, {} known from earlier scans, {} in all", grouped(number(*files_read)), grouped(number(*files_failed)), grouped(number(*files_known)), grouped(number(*files_listed)));
-    let _ = writeln!(text, "  records     {} in {} MB, {} of KMS, {} of these delivered before", grouped(number(*records)), grouped(number(*bytes) / 1_000_000), grouped(number(*kms_records)), grouped(number(*repeated_records)));
+    let _ = writeln!(
+        text,
+        "  log files   {} read, {} unread or in part, {} known from earlier scans, {} in all",
+        grouped(number(*files_read)),
+        grouped(number(*files_failed)),
+        grouped(number(*files_known)),
+        grouped(number(*files_listed))
+    );
+    let _ = writeln!(
+        text,
+        "  records     {} in {} MB, {} of KMS, {} of these delivered before",
+        grouped(number(*records)),
+        grouped(number(*bytes) / 1_000_000),
+        grouped(number(*kms_records)),
+        grouped(number(*repeated_records))
+    );
     if *uses_without_key > 0 {
         let _ = writeln!(text, "  without key {} that name none: calls that failed before they got that far", counted(number(*uses_without_key), "call"));
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    io::Read as _,
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -15,7 +16,7 @@ use kms_insights_lake::{
 };
 use kms_insights_model::RunId;
 use kms_insights_trail::{Batch, DailyUse, FileReport, KeyEvent, LogReader, SeenEvents, Tally, UseEvents};
-use object_store::ObjectStoreExt;
+use object_store::ObjectStoreExt as _;
 
 use super::source::{LogFile, Source, Wanted};
 use crate::{exit::Trouble, lake::trouble, terminal};
@@ -81,7 +82,7 @@ struct Scan {
     failed: Vec<TrailFileRow>,
     failed_before: u64,
     rows: Vec<DailyUse>,
-    readers: Arc<Mutex<Vec<(LogReader, Batch)>>>,
+    desks: Arc<Mutex<Vec<Desk>>>,
 }
 
 /// Scans.
@@ -125,14 +126,22 @@ pub(super) async fn scan(job: Job, shows_progress: bool) -> Result<Outcome, Trou
         failed: Vec::new(),
         failed_before: 0,
         rows: Vec::new(),
-        readers: Arc::default(),
+        desks: Arc::default(),
     };
     let days = plan.days();
     for day in &days {
         let files = scan.job.source.files(&mut plan, *day, &scan.job.wanted).await?;
+        let before = scan.summary.bytes;
         scan.day(*day, files).await?;
-        if shows_progress && let Some(day) = day {
-            terminal::say(format_args!("{day}: {} so far, {} of KMS", terminal::counted(unsigned(scan.summary.records), "record"), terminal::grouped(unsigned(scan.summary.kms_records))));
+        if shows_progress
+            && scan.summary.bytes > before
+            && let Some(day) = day
+        {
+            terminal::say(format_args!(
+                "{day}: {} so far, {} of KMS",
+                terminal::counted(unsigned(scan.summary.records), "record"),
+                terminal::grouped(unsigned(scan.summary.kms_records))
+            ));
         }
     }
     scan.end(plan.passed_over).await
@@ -164,11 +173,11 @@ impl Scan {
         }
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let concurrency = if self.job.source.name.starts_with("s3://") { CONCURRENT_FETCHES.max(processors) } else { processors };
-        let (store, readers, use_events) = (Arc::clone(&self.job.source.store), Arc::clone(&self.readers), Arc::new(self.job.use_events.clone()));
+        let (source, desks, use_events) = (Arc::new(self.job.source.clone()), Arc::clone(&self.desks), Arc::new(self.job.use_events.clone()));
         let mut read = futures::stream::iter(files)
             .map(|file| {
-                let (store, readers, use_events) = (Arc::clone(&store), Arc::clone(&readers), Arc::clone(&use_events));
-                async move { read_file(file, &*store, &readers, use_events).await }
+                let (source, desks, use_events) = (Arc::clone(&source), Arc::clone(&desks), Arc::clone(&use_events));
+                async move { read_file(file, &source, &desks, use_events).await }
             })
             .buffer_unordered(concurrency);
         while let Some(read) = read.next().await {
@@ -199,7 +208,12 @@ impl Scan {
             Ok(report) => {
                 self.summary.records += signed(report.records);
                 self.summary.kms_records += signed(report.kms_records);
-                report.problems.iter().find(|problem| problem.kind.loses_records()).or(report.problems.first()).map(|problem| (problem.kind.as_str().to_owned(), Some(problem.offset)))
+                report
+                    .problems
+                    .iter()
+                    .find(|problem| problem.kind.loses_records())
+                    .or(report.problems.first())
+                    .map(|problem| (problem.kind.as_str().to_owned(), Some(problem.offset)))
             }
             Err(reason) => Some((reason.clone(), None)),
         };
@@ -233,10 +247,9 @@ impl Scan {
         if outcome.is_ok() {
             self.files.push(row);
         }
-        if let Ok(mut readers) = self.readers.lock()
-            && let Some(reader) = readers.iter_mut().find(|(_, kept)| kept.is_without_memory())
-        {
-            reader.1 = batch;
+        // Its memory serves another file.
+        if let Some(desk) = self.desks.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().find(|desk| desk.batch.is_without_memory()) {
+            desk.batch = batch;
         }
         Ok(())
     }
@@ -330,27 +343,46 @@ impl Scan {
     }
 }
 
+/// What reading a file takes, used for one after the other.
+#[derive(Default)]
+struct Desk {
+    reader: LogReader,
+    file: Vec<u8>,
+    batch: Batch,
+}
+
 /// Fetches a file and reads it, on a thread of its own.
-async fn read_file(file: LogFile, store: &dyn object_store::ObjectStore, readers: &Arc<Mutex<Vec<(LogReader, Batch)>>>, use_events: Arc<UseEvents>) -> Result<ReadFile, Trouble> {
+async fn read_file(file: LogFile, source: &Source, desks: &Arc<Mutex<Vec<Desk>>>, use_events: Arc<UseEvents>) -> Result<ReadFile, Trouble> {
     if file.object.size > LONGEST_FILE {
         return Ok(ReadFile { file, batch: Batch::default(), outcome: Err("longer than a log file may be".to_owned()) });
     }
-    let fetched = match store.get(&file.object.location).await {
-        Ok(found) => found.bytes().await,
-        Err(error) => Err(error),
+    let local = source.on_this_machine(&file);
+    let fetched = match &local {
+        Some(_) => Ok(bytes::Bytes::new()),
+        None => match source.store.get(&file.object.location).await {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        },
     };
-    let bytes = match fetched {
-        Ok(bytes) => bytes,
+    let fetched = match fetched {
+        Ok(fetched) => fetched,
         Err(error) => return Ok(ReadFile { file, batch: Batch::default(), outcome: Err(error.to_string()) }),
     };
-    let readers = Arc::clone(readers);
+    let desks = Arc::clone(desks);
     let work = tokio::task::spawn_blocking(move || {
-        let free = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let (mut reader, mut batch) = free.unwrap_or_default();
-        let report = reader.read(&bytes, |event, record| batch.add(event, record, &use_events));
-        readers.lock().unwrap_or_else(PoisonError::into_inner).push((reader, Batch::default()));
-        (batch, report)
+        let mut desk = desks.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        desk.file.clear();
+        let is_there = match &local {
+            Some(path) => std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut desk.file)).map(drop),
+            None => Ok(()),
+        };
+        let text = if local.is_some() { &desk.file[..] } else { &fetched[..] };
+        let batch = &mut desk.batch;
+        let outcome = is_there.map(|()| desk.reader.read(text, |event, record| batch.add(event, record, &use_events)));
+        let batch = std::mem::take(&mut desk.batch);
+        desks.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
+        (batch, outcome.map_err(|error| error.to_string()))
     });
-    let (batch, report) = work.await.map_err(|error| Trouble::failed(format_args!("{}: the program has a defect: {error}", file.path)))?;
-    Ok(ReadFile { file, batch, outcome: Ok(report) })
+    let (batch, outcome) = work.await.map_err(|error| Trouble::failed(format_args!("{}: the program has a defect: {error}", file.path)))?;
+    Ok(ReadFile { file, batch, outcome })
 }

@@ -11,10 +11,10 @@ use std::{
 
 use chrono::NaiveDate;
 use futures::{StreamExt, stream::FuturesUnordered};
-use kms_insights_lake::{Lake, LakeLocation};
+use kms_insights_lake::{Lake, LakeLocation, S3Access};
 use kms_insights_model::{AccountId, Region};
 use kms_insights_trail::{LogName, may_be_log};
-use object_store::{ObjectMeta, ObjectStore, path::Path};
+use object_store::{ObjectMeta, ObjectStore, local::LocalFileSystem, path::Path};
 
 use crate::{
     exit::Trouble,
@@ -68,6 +68,8 @@ pub(super) struct Source {
     pub(super) root: Path,
     /// Where it is one file and no folder.
     only: Option<Path>,
+    /// Where it is a folder: its files are read into memory that was used before.
+    files: Option<Arc<LocalFileSystem>>,
 }
 
 /// A log file.
@@ -119,13 +121,36 @@ impl Source {
                 (LakeLocation::Local(folder), file)
             }
             LakeLocation::Local(path) if !path.exists() => {
-                return Err(Trouble::failed(format_args!("{}: there is no such folder or file", path.display())).next("name the folder, or the bucket, that the trail delivers to"));
+                return Err(Trouble::failed(format_args!("{}: there is no such folder or file", path.display()))
+                    .next("name the folder, or the bucket, that the trail delivers to"));
             }
             other => (other.clone(), None),
         };
         let access = arguments.source_access(&location, settings).await?;
-        let opened = Lake::open(&location, access.as_ref()).map_err(|error| trouble(&error))?;
-        Ok(Self { name, store: opened.object_store(), root: opened.root().clone(), only })
+        Self::at(name, &location, only, access.as_ref())
+    }
+
+    /// A source on S3 with settings of its own.
+    #[cfg(feature = "sandbox")]
+    pub(super) fn on_s3(location: &LakeLocation, access: &S3Access) -> Result<Self, Trouble> {
+        Self::at(location.to_string(), location, None, Some(access))
+    }
+
+    fn at(name: String, location: &LakeLocation, only: Option<Path>, access: Option<&S3Access>) -> Result<Self, Trouble> {
+        let opened = Lake::open(location, access).map_err(|error| trouble(&error))?;
+        let files = match location {
+            LakeLocation::Local(folder) => {
+                let files = LocalFileSystem::new_with_prefix(folder).map_err(|error| Trouble::failed(format_args!("{}: {error}", folder.display())))?;
+                Some(Arc::new(files))
+            }
+            LakeLocation::S3 { .. } => None,
+        };
+        Ok(Self { name, store: opened.object_store(), root: opened.root().clone(), only, files })
+    }
+
+    /// Where a file is on this machine; `None` where it is on S3.
+    pub(super) fn on_this_machine(&self, file: &LogFile) -> Option<PathBuf> {
+        self.files.as_ref()?.path_to_filesystem(&file.object.location).ok()
     }
 
     /// A file's path below the source.
@@ -189,7 +214,9 @@ impl Source {
     fn enter(&self, above: &Place, folder: Path, wanted: &Wanted, plan: &mut Plan, waiting: &mut Vec<Place>) {
         let name = folder.filename().unwrap_or_default().to_owned();
         let mut place = Place { path: folder, ..above.clone() };
-        let number = |digits: usize| Some(&name).filter(|name| name.len() == digits && name.bytes().all(|byte| byte.is_ascii_digit())).and_then(|name| name.parse::<u32>().ok());
+        let number = |digits: usize| {
+            Some(&name).filter(|name| name.len() == digits && name.bytes().all(|byte| byte.is_ascii_digit())).and_then(|name| name.parse::<u32>().ok())
+        };
         match (above.is_region, above.year, above.month) {
             (true, None, _) if let Some(year) = number(4).and_then(|year| i32::try_from(year).ok()) => {
                 place.year = Some(year);
@@ -242,7 +269,9 @@ impl Source {
         let mut listings = (&mut listings).buffer_unordered(CONCURRENT_LISTINGS);
         while let Some(listed) = listings.next().await {
             let listed = listed.map_err(|error| Trouble::failed(format_args!("{}: {error}", self.name)).next("check that the source may be listed"))?;
-            files.extend(listed.objects.into_iter().filter_map(|object| self.log_file(object)).filter(|file| file.name.is_none() || wanted.file(file.name.as_ref())));
+            files.extend(
+                listed.objects.into_iter().filter_map(|object| self.log_file(object)).filter(|file| file.name.is_none() || wanted.file(file.name.as_ref())),
+            );
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)

@@ -5,6 +5,7 @@ mod credentials;
 mod kms;
 mod organization;
 mod session;
+mod trail;
 
 use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
@@ -19,6 +20,7 @@ use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use kms_insights_model::ApiAction;
 pub use organization::AwsCloud;
 pub use session::{AwsKms, AwsSession};
+pub use trail::AwsTrail;
 
 /// The role that the collector assumes in member accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]

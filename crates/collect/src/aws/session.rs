@@ -4,7 +4,10 @@ use aws_config::SdkConfig;
 use aws_sdk_account::types::RegionOptStatus;
 use kms_insights_model::Region;
 
-use super::answer::{answer, invalid};
+use super::{
+    AwsTrail,
+    answer::{answer, invalid},
+};
 use crate::cloud::{Answer, Page, Session};
 
 /// A session in one account.
@@ -12,7 +15,11 @@ use crate::cloud::{Answer, Page, Session};
 pub struct AwsSession {
     account: aws_sdk_account::Client,
     kms: aws_sdk_kms::Client,
+    /// Made where it is needed, which is in accounts that have keys.
+    cloudtrail: LazyClient,
 }
+
+type LazyClient = std::sync::LazyLock<aws_sdk_cloudtrail::Client, Box<dyn FnOnce() -> aws_sdk_cloudtrail::Client + Send>>;
 
 /// KMS in one account and Region.
 #[derive(Clone, Debug)]
@@ -25,12 +32,14 @@ pub struct AwsKms {
 
 impl AwsSession {
     pub(crate) fn new(config: &SdkConfig) -> Self {
-        Self { account: aws_sdk_account::Client::new(config), kms: aws_sdk_kms::Client::new(config) }
+        let (account, kms, config) = (aws_sdk_account::Client::new(config), aws_sdk_kms::Client::new(config), config.clone());
+        Self { account, kms, cloudtrail: LazyClient::new(Box::new(move || aws_sdk_cloudtrail::Client::new(&config))) }
     }
 }
 
 impl Session for AwsSession {
     type Kms = AwsKms;
+    type Trail = AwsTrail;
 
     async fn regions(&self, token: Option<String>) -> Answer<Page<Region>> {
         // Without the account's id the account of the session is meant, which needs no delegated administration.
@@ -48,6 +57,10 @@ impl Session for AwsSession {
             .map(|region| region.region_name().unwrap_or_default().parse().map_err(|error| invalid(format!("account:ListRegions: {error}"))))
             .collect::<Answer<_>>()?;
         Ok(Page { items, next: output.next_token, truncated: false })
+    }
+
+    fn trail(&self, region: &Region) -> AwsTrail {
+        AwsTrail { client: self.cloudtrail.clone(), region: aws_sdk_cloudtrail::config::Region::new(region.as_str().to_owned()) }
     }
 
     fn kms(&self, region: &Region) -> AwsKms {

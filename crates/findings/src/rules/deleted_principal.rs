@@ -15,9 +15,10 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     documentation: "A statement names a principal by its unique id (`AIDA…` for a user, `AROA…` for a role), which is what AWS leaves of a name once the principal \
         is deleted. The id stands for nobody, and stays so when a principal of the same name is made. Source: IAM User Guide, \"IAM identifiers\".\n\n\
         Low in an Allow, which lets in nobody; medium in a Deny or `NotPrincipal`, which may no longer keep out, or spare, whom it was written for. A Deny that names nobody \
-        else denies nobody anything: the changed policy is without it, and whoever was meant to be kept out is not kept out either way.",
+        else denies nobody anything: the changed policy is without it, and whoever was meant to be kept out is not kept out either way.\n\n\
+        KMS keeps such an id in a policy that it has stored, and refuses it in one that is put ([`kms-refuses`](#kms-refuses)): whoever changes the policy has to take it out.",
     rests_on: &[RestsOn::Policies],
-    remediation: "Remove the id; if the principal was made anew, write its ARN again.",
+    remediation: "Remove the id, with which KMS refuses the policy when it is put again; if the principal was made anew, write its ARN.",
     check,
 };
 

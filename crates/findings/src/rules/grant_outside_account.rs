@@ -20,7 +20,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
         grant names the service there) are not other accounts, unless the grant has them act for a resource of one (`SourceArn`); deleted grantees are nobody \
         ([`stale-grant`](#stale-grant)). That an outsider may retire a grant is not reported: retiring takes access away.\n\n\
         Medium where the account is known to belong to the organization, low where the configuration calls it trusted, else high. Certain where a request exists \
-        that comes in; possible where the account cannot be told. Whether the grants could be read at all is told by `grants_status` and `collection_errors`.",
+        that comes in; possible where the account cannot be told. Whether the grants could be read at all is told by `grants_status` and `collection_errors`. \
+        A grant to an account that is known to belong to the organization has an id of its own: a waiver by it ends when the account leaves.",
     rests_on: &[RestsOn::Grants, RestsOn::Organization],
     remediation: "Ask the grant's creator whether it is still needed; if not, revoke it (kms:RevokeGrant).",
     check,
@@ -57,7 +58,9 @@ fn outside(subject: &Subject<'_>, grant: &Grant, ways: &[&WayIn]) -> Option<Find
     };
     let fence = if way.fence.is_empty() { String::new() } else { format!(", if {}", way.fence) };
     let what = format!("{where_to}: {}{fence}{doubt}", way.who);
-    Some(subject.grant_finding(&RULE, (severity, confidence(way)), title(grant, &what), grant))
+    // That an account of the organization was put up with says nothing of one that has left it.
+    let name = if beyond == Some(Beyond::Account) { "grant-outside-account, inside the organization" } else { RULE.id };
+    Some(subject.grant_finding_by_name(&RULE, name, (severity, confidence(way)), title(grant, &what), grant))
 }
 
 fn title(grant: &Grant, whom: &str) -> String {

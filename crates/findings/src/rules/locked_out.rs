@@ -11,7 +11,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     documentation: "Neither the policy nor the account's IAM by way of it lets anybody of the key's own account call `kms:PutKeyPolicy`: no statement allows it, those that do are \
         for deleted principals or outsiders, or a Deny takes it back. Nobody can mend the policy then, and only AWS Support can. Source: AWS KMS Developer Guide, \
         \"Key policies: Allows access to the AWS account\".\n\n\
-        High. Certain where there is nobody; possible where there may be somebody, but whether is not told: a fact of the key or a condition that could not be weighed decides, \
+        High. Certain where there is nobody; possible where there may be somebody, but whether is not told: a fact of the key, a condition or a statement that could not be weighed decides, \
         or it is not known who manages the key. That somebody of the account can be in a network that a condition names is taken for granted. Not for AWS managed keys, and \
         not where the policy could not be read ([`policy-unreadable`](#policy-unreadable)).",
     rests_on: &[RestsOn::Policies],
@@ -29,9 +29,10 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         Verdict::Yes => {
             (Confidence::Possible, "Nobody of the key's own account can change its policy any more, unless AWS manages the key, which is not known")
         }
-        Verdict::Unknown => {
-            (Confidence::Possible, "Perhaps nobody of the key's own account can change its policy any more: a condition that could not be weighed decides")
-        }
+        Verdict::Unknown => (
+            Confidence::Possible,
+            "Perhaps nobody of the key's own account can change its policy any more: a condition or a statement that could not be weighed decides",
+        ),
     };
     let arn = &subject.context.facts.arn;
     let text = subject.context.facts.policy.observed().map_or("null", |text| text.as_str());

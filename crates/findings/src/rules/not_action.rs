@@ -51,7 +51,7 @@ fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The policy with the actions listed that the statement allows today.
+/// The policy with the actions listed that the statement allows as far as this version knows them.
 fn listed(culprit: &Culprit<'_>) -> Option<String> {
     let left = ActionSet::allowed_by(&culprit.statement.actions) - ActionSet::UNRECOGNIZED;
     let mut statement = culprit.written()?;

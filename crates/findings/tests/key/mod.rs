@@ -113,6 +113,8 @@ impl Example {
 }
 
 /// The one finding of `rule` on the key that the fixture describes.
+// Not every file of tests asks for one.
+#[allow(dead_code)]
 pub(crate) fn finding(fixture: &Value, rule: &str) -> Finding {
     let analysis = Example::new(fixture).analyze();
     let mut found = analysis.findings.into_iter().filter(|finding| finding.rule == rule);

@@ -15,6 +15,7 @@ mod tables;
 mod takeover_tests;
 #[cfg(test)]
 mod tests;
+mod trails;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 pub use kms_insights_findings::FindingSettings;
 use kms_insights_findings::{KeyAnalysis, KeyContext, analyze};
 use kms_insights_model::{
-    Account, AccountId, AccountRecord, ApiAction, ErrorCode, Fact, FactName, Failure, KeyFacts, LastUsage, Region, RunId, RunStatus, Timestamp, UnitRecord,
+    Account, AccountId, AccountRecord, ApiAction, ErrorCode, EventHistory, Fact, FactName, Failure, KeyFacts, LastUsage, Region, RunId, RunStatus, Timestamp,
+    TrailRecord, UnitRecord,
 };
 
 pub use cost::monthly_cost_usd;
@@ -34,13 +36,14 @@ pub use summary::{FindingCount, IncompleteAccount, PublishedRun};
 use crate::{
     Lake, LakeError,
     scans::TrailUses,
-    staging::{CacheBudget, RunInfo, SortedKeys, StagedRun, StagingWriter},
-    tables::{accounts, collection_errors::Scope, findings, grants, key_access, key_last_used, keys, policy_statements},
+    staging::{CacheBudget, Overview, RunInfo, SortedKeys, StagedRun, StagingWriter, WholeKey},
+    tables::{accounts, collection_errors::Scope, findings, grants, key_access, key_last_used, keys, policy_statements, trail_recording},
 };
 use attempt::Attempt;
 use replicas::Replicas;
 use summary::Totals;
 use tables::Sinks;
+use trails::HomeTrails;
 
 /// So many accounts are read ahead of the one that is written.
 const READ_AHEAD: usize = 4;
@@ -99,7 +102,8 @@ async fn write_tables(attempt: &Attempt, staged: &StagedRun, finished_at: Timest
     attempt.delete_leftovers(&[]).await?;
     let info = staged.info();
     let trail = TrailUses::load(&attempt.lake).await?;
-    let mut publication = Publication { run: &info.run_id, info, finished_at, settings, trail, sinks: Sinks::new(attempt), totals: Totals::default() };
+    let homes = HomeTrails::new(staged);
+    let mut publication = Publication { run: &info.run_id, info, finished_at, settings, trail, homes, sinks: Sinks::new(attempt), totals: Totals::default() };
     for failure in &info.organization_failures {
         publication.lacking(Scope::Organization, "organization", failure).await?;
     }
@@ -112,9 +116,9 @@ async fn write_tables(attempt: &Attempt, staged: &StagedRun, finished_at: Timest
     let mut inputs = Box::pin(
         stream::iter(accounts)
             .map(|account| async move {
-                let (record, units) = staged.overview(account).await?;
+                let overview = staged.overview(account).await?;
                 let keys = SortedKeys::of(staged, account, cache).await?;
-                Ok::<_, LakeError>(AccountInput { id: account, record, units, keys })
+                Ok::<_, LakeError>(AccountInput { id: account, overview, keys })
             })
             .buffered(READ_AHEAD),
     );
@@ -135,9 +139,22 @@ async fn write_tables(attempt: &Attempt, staged: &StagedRun, finished_at: Timest
 
 struct AccountInput<'a> {
     id: AccountId,
-    record: Option<AccountRecord>,
-    units: BTreeMap<Region, UnitRecord>,
+    overview: Overview,
     keys: SortedKeys<'a>,
+}
+
+/// A key with all that is known of its use.
+struct Evidence {
+    key: KeyFacts,
+    last_usage: Fact<LastUsage>,
+    event_history: Fact<EventHistory>,
+}
+
+impl Evidence {
+    fn of(key: WholeKey, never_read: impl FnOnce() -> Fact<LastUsage>) -> Self {
+        let WholeKey { facts, last_usage, event_history } = key;
+        Self { key: facts, last_usage: last_usage.unwrap_or_else(never_read), event_history: event_history.unwrap_or(Fact::NotApplicable) }
+    }
 }
 
 struct Publication<'a> {
@@ -146,13 +163,14 @@ struct Publication<'a> {
     finished_at: Timestamp,
     settings: &'a FindingSettings,
     trail: TrailUses,
+    homes: HomeTrails<'a>,
     sinks: Sinks,
     totals: Totals,
 }
 
 impl Publication<'_> {
     async fn account(&mut self, planned: Option<&Account>, input: AccountInput<'_>) -> Result<(), LakeError> {
-        let AccountInput { id, record, units, mut keys } = input;
+        let AccountInput { id, overview: Overview { record, units, mut trails }, mut keys } = input;
         let unplanned = Account { id, name: None, state: None, ou_path: Fact::NotApplicable, is_management: false };
         let planned = planned.unwrap_or(&unplanned);
         let mut tally = AccountTally::default();
@@ -160,19 +178,21 @@ impl Publication<'_> {
         let is_staged = !units.is_empty() || !keys.is_empty();
         self.account_failures(planned, record.as_ref(), is_staged, &mut tally).await?;
         self.unit_failures(id, record.as_ref(), &units, &keys, &mut tally).await?;
+        self.trails(id, &units, &mut trails, &keys, &mut tally).await?;
         let replicas = Replicas::of(&keys).await?;
+        let mut told = BTreeSet::new();
         loop {
             let chunk = keys.next_chunk().await?;
             if chunk.is_empty() {
                 break;
             }
             let never_read = || Fact::Failed(interrupted(ApiAction::KmsGetKeyLastUsage));
-            let chunk: Vec<(KeyFacts, Fact<LastUsage>)> = chunk.into_iter().map(|(key, usage)| (key, usage.unwrap_or_else(never_read))).collect();
+            let chunk: Vec<Evidence> = chunk.into_iter().map(|key| Evidence::of(key, never_read)).collect();
             let (info, now, settings, trail) = (self.info, self.finished_at, self.settings, &self.trail);
-            let analyses = analyses::of_each(&chunk, |(key, usage)| {
+            let analyses = analyses::of_each(&chunk, |Evidence { key, last_usage, event_history }| {
                 analyze(&KeyContext {
                     facts: key,
-                    last_usage: &key_last_used::merged(key, usage.clone(), trail),
+                    last_usage: &key_last_used::merged(key, last_usage.clone(), event_history, trail),
                     now,
                     organization_accounts: info.organization_accounts.as_ref(),
                     organization_id: info.organization_id.as_ref(),
@@ -180,8 +200,15 @@ impl Publication<'_> {
                     settings,
                 })
             });
-            for ((key, usage), analysis) in chunk.iter().zip(analyses) {
-                self.key(key, usage, units.get(key.arn.region()), analysis, &mut tally).await?;
+            for (evidence, analysis) in chunk.iter().zip(analyses) {
+                let region = evidence.key.arn.region();
+                if let Some(failure) = evidence.event_history.failure()
+                    && told.insert((region.clone(), failure.code))
+                {
+                    tally.other_failures.insert("event history", failure.code);
+                    self.lacking(Scope::Unit(id, region), "event_history", failure).await?;
+                }
+                self.key(evidence, units.get(region), trails.get(region), analysis, &mut tally).await?;
             }
         }
         let summary = summarize(record.as_ref(), &tally);
@@ -269,11 +296,32 @@ impl Publication<'_> {
         Ok(())
     }
 
+    /// What the trails record in each Region that has keys, or why that is not known.
+    async fn trails(
+        &mut self,
+        account: AccountId,
+        units: &BTreeMap<Region, UnitRecord>,
+        trails: &mut BTreeMap<Region, TrailRecord>,
+        keys: &SortedKeys<'_>,
+        tally: &mut AccountTally,
+    ) -> Result<(), LakeError> {
+        for region in units.keys().filter(|region| keys.count(region) > 0) {
+            if let Some(record) = trails.get_mut(region) {
+                for failure in self.homes.complete(record).await? {
+                    tally.other_failures.insert("trails", failure.code);
+                    self.lacking(Scope::Unit(account, region), "trails", &failure).await?;
+                }
+            }
+            self.sinks.trail_recording.push(trail_recording::row(self.run, account, region, trails.get(region))).await?;
+        }
+        Ok(())
+    }
+
     async fn key(
         &mut self,
-        key: &KeyFacts,
-        usage: &Fact<LastUsage>,
+        Evidence { key, last_usage: usage, event_history }: &Evidence,
         unit: Option<&UnitRecord>,
+        trails: Option<&TrailRecord>,
         analysis: KeyAnalysis,
         tally: &mut AccountTally,
     ) -> Result<(), LakeError> {
@@ -290,7 +338,7 @@ impl Publication<'_> {
         }
 
         self.sinks.keys.push(keys::row(self.run, key, usage, unit.map(|unit| &unit.custom_key_stores), &analysis)).await?;
-        self.sinks.key_last_used.push(key_last_used::row(self.run, key, usage, &self.trail)).await?;
+        self.sinks.key_last_used.push(key_last_used::row(self.run, key, usage, event_history, &self.trail, trails)).await?;
         for row in policy_statements::rows(self.run, &key.arn, &analysis) {
             self.sinks.policy_statements.push(row).await?;
         }

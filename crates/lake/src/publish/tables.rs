@@ -7,7 +7,7 @@ use crate::{
     LakeError,
     tables::{
         accounts::AccountRow, collection_errors::CollectionErrorRow, findings::FindingRow, grants::GrantRow, key_access::KeyAccessRow,
-        key_last_used::KeyLastUsedRow, keys::KeyRow, policy_statements::PolicyStatementRow,
+        key_last_used::KeyLastUsedRow, keys::KeyRow, policy_statements::PolicyStatementRow, trail_recording::TrailRecordingRow,
     },
 };
 
@@ -20,6 +20,7 @@ pub(super) struct Sinks {
     pub(super) key_access: Sink<KeyAccessRow>,
     pub(super) findings: Sink<FindingRow>,
     pub(super) key_last_used: Sink<KeyLastUsedRow>,
+    pub(super) trail_recording: Sink<TrailRecordingRow>,
     pub(super) collection_errors: Sink<CollectionErrorRow>,
 }
 
@@ -33,6 +34,7 @@ impl Sinks {
             key_access: Sink::new(attempt),
             findings: Sink::new(attempt),
             key_last_used: Sink::new(attempt),
+            trail_recording: Sink::new(attempt),
             collection_errors: Sink::new(attempt),
         }
     }
@@ -47,6 +49,7 @@ impl Sinks {
             self.key_access.finish().await?,
             self.findings.finish().await?,
             self.key_last_used.finish().await?,
+            self.trail_recording.finish().await?,
             self.collection_errors.finish().await?,
         ]
         .concat())

@@ -1,11 +1,13 @@
 //! When each key was last used, by all that scans of log files found.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, pin::pin};
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt, stream};
 use kms_insights_model::{KeyFacts, Timestamp};
-use object_store::path::Path;
+use object_store::{ObjectMeta, path::Path};
 use parquet::{
     arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder},
     errors::ParquetError,
@@ -17,6 +19,9 @@ use crate::{
     column::Cell,
     tables::{key_usage_daily, trail_files},
 };
+
+/// So many files are read at once.
+const CONCURRENT_READS: usize = 8;
 
 /// The last use of a key that a trail's log files record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,16 +55,23 @@ impl TrailUses {
         if history.scans().is_empty() {
             return Ok(uses);
         }
-        for file in history.files(&key_usage_daily::TABLE, None).await? {
-            let bytes = lake.get(&file.location).await?;
-            each_batch(&file.location, bytes, &["key_arn", "principal", "event_name", "resource", "last_used_at"], |batch| uses.add(batch))?;
-        }
-        for file in history.files(&trail_files::TABLE, None).await? {
-            let Some(day) = day_of(&file.location) else { continue };
-            let bytes = lake.get(&file.location).await?;
-            each_batch(&file.location, bytes, &["account_id", "region", "status"], |batch| uses.add_files(day, batch))?;
-        }
+        each_file(lake, history.files(&key_usage_daily::TABLE, None).await?, |path, bytes| {
+            each_batch(path, bytes, &["key_arn", "principal", "event_name", "resource", "last_used_at"], |batch| uses.add(batch))
+        })
+        .await?;
+        each_file(lake, history.files(&trail_files::TABLE, None).await?, |path, bytes| match day_of(path) {
+            Some(day) => each_batch(path, bytes, &["account_id", "region", "status"], |batch| uses.add_files(day, batch)),
+            None => Ok(()),
+        })
+        .await?;
         Ok(uses)
+    }
+
+    /// One key's last use, and the first day of its account's log files in its Region.
+    #[cfg(test)]
+    pub(crate) fn of_key(key: &KeyFacts, last: Option<TrailUse>, first_day: NaiveDate) -> Self {
+        let place = (key.arn.account().to_string(), key.arn.region().to_string());
+        Self { keys: last.map(|last| (key.arn.to_string(), last)).into_iter().collect(), first_days: HashMap::from([(place, first_day)]) }
     }
 
     fn add(&mut self, batch: &RecordBatch) -> Option<()> {
@@ -126,8 +138,21 @@ fn column<T: Cell>(batch: &RecordBatch, name: &str) -> Option<Vec<Option<T>>> {
     batch.column_by_name(name).map(|column| T::values(column.as_ref()))
 }
 
+/// Reads files in whatever order they come.
+async fn each_file(lake: &Lake, files: Vec<ObjectMeta>, mut each: impl FnMut(&Path, Bytes) -> Result<(), LakeError>) -> Result<(), LakeError> {
+    let fetched = stream::iter(files).map(|file| async move {
+        let bytes = lake.get(&file.location).await?;
+        Ok::<_, LakeError>((file.location, bytes))
+    });
+    let mut fetched = pin!(fetched.buffer_unordered(CONCURRENT_READS));
+    while let Some((path, bytes)) = fetched.try_next().await? {
+        each(&path, bytes)?;
+    }
+    Ok(())
+}
+
 /// Reads some columns of a file; `None` from `each` means that they are not what they should be.
-fn each_batch(path: &Path, bytes: bytes::Bytes, names: &[&str], mut each: impl FnMut(&RecordBatch) -> Option<()>) -> Result<(), LakeError> {
+fn each_batch(path: &Path, bytes: Bytes, names: &[&str], mut each: impl FnMut(&RecordBatch) -> Option<()>) -> Result<(), LakeError> {
     let failed = LakeError::parquet("read", path);
     let read = || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;

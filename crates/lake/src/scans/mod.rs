@@ -17,3 +17,6 @@ mod writer;
 pub use history::{KnownFile, ScanHistory};
 pub use last_uses::{TrailUse, TrailUses};
 pub use writer::ScanWriter;
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod tests;
 mod writer;
 
 pub use part::MAX_LINE_BYTES;
+pub(crate) use run::Overview;
 pub use run::{RunInfo, StagedAccount, StagedKey, StagedRun, StagedRunEntry, StagedRunSummary};
-pub(crate) use sorted::{CacheBudget, SortedKeys};
+pub(crate) use sorted::{CacheBudget, SortedKeys, WholeKey};
 pub use writer::StagingWriter;

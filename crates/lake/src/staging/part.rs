@@ -31,6 +31,10 @@ pub(crate) enum Kind {
     Key,
     /// [`StagedRecord::Usage`]
     Usage,
+    /// [`StagedRecord::History`]
+    History,
+    /// [`StagedRecord::Trails`]
+    Trails,
     /// [`StagedRecord::Unit`]
     Unit,
     /// [`StagedRecord::Account`]
@@ -39,13 +43,15 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, in the order of writing.
-    pub(crate) const ALL: [Self; 4] = [Self::Key, Self::Usage, Self::Unit, Self::Account];
+    pub(crate) const ALL: [Self; 6] = [Self::Key, Self::Usage, Self::History, Self::Trails, Self::Unit, Self::Account];
 
     /// The kind of a record.
     pub(super) const fn of(record: &StagedRecord) -> Self {
         match record {
             StagedRecord::Key(_) => Self::Key,
             StagedRecord::Usage(_) => Self::Usage,
+            StagedRecord::History(_) => Self::History,
+            StagedRecord::Trails(_) => Self::Trails,
             StagedRecord::Unit(_) => Self::Unit,
             StagedRecord::Account(_) => Self::Account,
         }
@@ -55,6 +61,8 @@ impl Kind {
         match self {
             Self::Key => "key",
             Self::Usage => "usage",
+            Self::History => "history",
+            Self::Trails => "trails",
             Self::Unit => "unit",
             Self::Account => "account",
         }
@@ -118,6 +126,8 @@ fn what(record: &StagedRecord) -> String {
     match record {
         StagedRecord::Key(key) => key.arn.to_string(),
         StagedRecord::Usage(usage) => usage.arn.to_string(),
+        StagedRecord::History(history) => history.arn.to_string(),
+        StagedRecord::Trails(trails) => format!("the trails of account {} in {}", trails.account, trails.region),
         StagedRecord::Unit(unit) => format!("account {} in {}", unit.account, unit.region),
         StagedRecord::Account(account) => format!("account {}", account.account.id),
     }

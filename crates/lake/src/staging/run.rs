@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use kms_insights_model::{
-    Account, AccountId, AccountRecord, Fact, Failure, KeyArn, KeyFacts, LastUsage, OrganizationId, Region, RunId, StagedRecord, Timestamp, UnitRecord,
+    Account, AccountId, AccountRecord, EventHistory, Fact, Failure, KeyArn, KeyFacts, LastUsage, OrganizationId, Region, RunId, StagedRecord, Timestamp,
+    TrailRecord, UnitRecord,
 };
 use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,21 @@ pub struct StagedAccount {
     pub keys: BTreeMap<KeyArn, StagedKey>,
     /// Their last usage.
     pub usages: BTreeMap<KeyArn, Fact<LastUsage>>,
+    /// What CloudTrail's event history tells of them, where it was asked.
+    pub histories: BTreeMap<KeyArn, Fact<EventHistory>>,
+    /// The trails that it sees in its Regions.
+    pub trails: BTreeMap<Region, TrailRecord>,
+}
+
+/// What is staged of an account beyond its keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Overview {
+    /// Its own record.
+    pub(crate) record: Option<AccountRecord>,
+    /// Its Regions.
+    pub(crate) units: BTreeMap<Region, UnitRecord>,
+    /// The trails that it sees in them.
+    pub(crate) trails: BTreeMap<Region, TrailRecord>,
 }
 
 /// The parts of one account, sorted by generation and sequence.
@@ -175,6 +191,8 @@ impl StagedRun {
                             drop(staged.keys.insert(arn, if key.is_complete() { StagedKey::Complete } else { StagedKey::Lacking(key) }));
                         }
                         StagedRecord::Usage(usage) => drop(staged.usages.insert(usage.arn, usage.last_usage)),
+                        StagedRecord::History(history) => drop(staged.histories.insert(history.arn, history.event_history)),
+                        StagedRecord::Trails(trails) => drop(staged.trails.insert(trails.region.clone(), *trails)),
                     }
                 }
             }
@@ -193,9 +211,9 @@ impl StagedRun {
     }
 
     /// The account's own record and its Regions' records.
-    pub(crate) async fn overview(&self, account: AccountId) -> Result<(Option<AccountRecord>, BTreeMap<Region, UnitRecord>), LakeError> {
-        let (mut record, mut units) = (None, BTreeMap::new());
-        for kind in [Kind::Unit, Kind::Account] {
+    pub(crate) async fn overview(&self, account: AccountId) -> Result<Overview, LakeError> {
+        let Overview { mut record, mut units, mut trails } = Overview::default();
+        for kind in [Kind::Trails, Kind::Unit, Kind::Account] {
             for name in self.parts(account).of(kind) {
                 let (path, bytes) = self.fetch(account, *name).await?;
                 let mut lines = Lines::new(&path, &bytes)?;
@@ -203,12 +221,13 @@ impl StagedRun {
                     match part::record(&path, account, kind, number, line)? {
                         StagedRecord::Account(found) => record = Some(*found),
                         StagedRecord::Unit(unit) => drop(units.insert(unit.region.clone(), *unit)),
-                        StagedRecord::Key(_) | StagedRecord::Usage(_) => {}
+                        StagedRecord::Trails(found) => drop(trails.insert(found.region.clone(), *found)),
+                        StagedRecord::Key(_) | StagedRecord::Usage(_) | StagedRecord::History(_) => {}
                     }
                 }
             }
         }
-        Ok((record, units))
+        Ok(Overview { record, units, trails })
     }
 
     pub(crate) async fn fetch(&self, account: AccountId, name: PartName) -> Result<(Path, bytes::Bytes), LakeError> {

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use kms_insights_model::{AccountId, Fact, KeyArn, KeyFacts, KeyId, LastUsage, Region, StagedRecord};
+use kms_insights_model::{AccountId, EventHistory, Fact, KeyArn, KeyFacts, KeyId, LastUsage, Region, StagedRecord};
 use object_store::path::Path;
 use serde::Deserialize;
 
@@ -53,10 +53,20 @@ impl CacheBudget {
     }
 }
 
+/// All that is staged of one key.
+pub(crate) struct WholeKey {
+    pub(crate) facts: KeyFacts,
+    /// `None` where it was not come to.
+    pub(crate) last_usage: Option<Fact<LastUsage>>,
+    /// `None` where it was not asked for, as it need not be for most.
+    pub(crate) event_history: Option<Fact<EventHistory>>,
+}
+
 /// Reads the keys of an account sorted by Region and id, each once, as the latest generation has it, with its last usage.
 pub(crate) struct SortedKeys<'a> {
     keys: Index<'a>,
     usages: Index<'a>,
+    histories: Index<'a>,
     next: usize,
     chunk_bytes: u64,
 }
@@ -99,7 +109,7 @@ impl Entry {
 /// The part of a key's or usage's line that the index needs; the rest is skipped, not built.
 #[derive(Deserialize)]
 enum Heading {
-    #[serde(rename = "key", alias = "usage")]
+    #[serde(rename = "key", alias = "usage", alias = "history")]
     Key { arn: KeyArn },
 }
 
@@ -110,7 +120,7 @@ impl<'a> SortedKeys<'a> {
 
     pub(super) async fn with_chunk_bytes(run: &'a StagedRun, account: AccountId, budget: &'a CacheBudget, chunk_bytes: u64) -> Result<Self, LakeError> {
         let (keys, usages) = (Index::of(run, account, budget, Kind::Key).await?, Index::of(run, account, budget, Kind::Usage).await?);
-        Ok(Self { keys, usages, next: 0, chunk_bytes })
+        Ok(Self { keys, usages, histories: Index::of(run, account, budget, Kind::History).await?, next: 0, chunk_bytes })
     }
 
     /// Whether no key is staged.
@@ -126,24 +136,25 @@ impl<'a> SortedKeys<'a> {
     }
 
     /// The next keys, in order; none at the end.
-    pub(crate) async fn next_chunk(&mut self) -> Result<Vec<(KeyFacts, Option<Fact<LastUsage>>)>, LakeError> {
+    pub(crate) async fn next_chunk(&mut self) -> Result<Vec<WholeKey>, LakeError> {
         let end = self.next + self.chunk(self.next..self.keys.entries.len());
         let wanted: Vec<usize> = (self.next..end).collect();
         self.next = end;
-        let mut usages: Vec<Option<usize>> = Vec::with_capacity(wanted.len());
-        for key in &wanted {
-            usages.push(self.usages.position(self.keys.entries[*key].key()));
-        }
         let keys = self.keys.load(&wanted).await?;
-        let mut found = self.usages.load(&usages.iter().flatten().copied().collect::<Vec<_>>()).await?.into_iter();
+        let usages = self.usages.beside(&self.keys, &wanted).await?;
+        let histories = self.histories.beside(&self.keys, &wanted).await?;
         let mut chunk = Vec::with_capacity(keys.len());
-        for (record, usage) in keys.into_iter().zip(usages) {
-            let usage = match usage.and_then(|_| found.next()) {
+        for ((record, usage), history) in keys.into_iter().zip(usages).zip(histories) {
+            let last_usage = match usage {
                 Some(StagedRecord::Usage(usage)) => Some(usage.last_usage),
                 _ => None,
             };
-            if let StagedRecord::Key(key) = record {
-                chunk.push((*key, usage));
+            let event_history = match history {
+                Some(StagedRecord::History(history)) => Some(history.event_history),
+                _ => None,
+            };
+            if let StagedRecord::Key(facts) = record {
+                chunk.push(WholeKey { facts: *facts, last_usage, event_history });
             }
         }
         Ok(chunk)
@@ -210,6 +221,13 @@ impl<'a> Index<'a> {
         index.entries.dedup_by(|later, first| later.key() == first.key());
         index.entries.shrink_to_fit();
         Ok(index)
+    }
+
+    /// The records of those keys of another index that have one here, in their order.
+    async fn beside(&self, keys: &Self, wanted: &[usize]) -> Result<Vec<Option<StagedRecord>>, LakeError> {
+        let places: Vec<Option<usize>> = wanted.iter().map(|key| self.position(keys.entries[*key].key())).collect();
+        let mut found = self.load(&places.iter().flatten().copied().collect::<Vec<_>>()).await?.into_iter();
+        Ok(places.into_iter().map(|place| place.and_then(|_| found.next())).collect())
     }
 
     fn position(&self, key: (&Region, &KeyId)) -> Option<usize> {

@@ -155,9 +155,9 @@ async fn keys_come_sorted_and_once_whatever_the_size_of_chunks() {
             keys.extend(chunk);
         }
         assert_eq!(keys.len(), 40);
-        assert!(keys.is_sorted_by_key(|(key, _)| (key.arn.region().clone(), key.arn.key_id().clone())));
-        assert_eq!(keys.iter().filter(|(_, usage)| usage.is_some()).count(), 14);
-        assert_eq!(keys.iter().find(|(key, _)| key.arn == newer.arn).unwrap().0, newer);
+        assert!(keys.is_sorted_by_key(|key| (key.facts.arn.region().clone(), key.facts.arn.key_id().clone())));
+        assert_eq!(keys.iter().filter(|key| key.last_usage.is_some()).count(), 14);
+        assert_eq!(keys.iter().find(|key| key.facts.arn == newer.arn).unwrap().facts, newer);
     }
 }
 
@@ -181,7 +181,7 @@ async fn keys_of_multi_region_sets_are_shown_where_several_are_staged() {
         let mut shown = Vec::new();
         sorted.visit_sets(|key| shown.push(key.arn.clone())).await.unwrap();
         assert_eq!(shown, [both[1].clone(), both[0].clone()]);
-        assert_eq!(sorted.next_chunk().await.unwrap()[0].0.arn, single, "none is passed over for it");
+        assert_eq!(sorted.next_chunk().await.unwrap()[0].facts.arn, single, "none is passed over for it");
     }
 }
 

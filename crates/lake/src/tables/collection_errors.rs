@@ -17,7 +17,7 @@ table! {
         key_arn: Option<String>, from [];
         /// The key's id; null where the whole Region or account is concerned.
         key_id: Option<String>, from [];
-        /// What lacks: a fact of a key (`metadata`, `aliases`, `policy`, `ram_policy`, `grants`, `tags`, `rotation`, `rotations`, `last_usage`), of an account's Region (`key_listing`, `alias_listing`, `custom_key_stores`), of an account (`access`, `regions`, `ou_path`, `account`) or of the organization (`organization`: `operation` says which part of it).
+        /// What lacks: a fact of a key (`metadata`, `aliases`, `policy`, `ram_policy`, `grants`, `tags`, `rotation`, `rotations`, `last_usage`), of an account's Region (`key_listing`, `alias_listing`, `custom_key_stores`, `trails`: what they record, `event_history`: of those of its keys whose last usage KMS does not say), of an account (`access`, `regions`, `ou_path`, `account`) or of the organization (`organization`: `operation` says which part of it).
         fact: String, from [];
         /// The API action that did not answer, such as `kms:GetKeyPolicy`.
         operation: String, from [];

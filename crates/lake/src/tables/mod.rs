@@ -10,14 +10,15 @@ pub mod accounts;
 pub mod collection_errors;
 pub mod findings;
 pub mod grants;
-pub mod key_events;
 pub mod key_access;
+pub mod key_events;
 pub mod key_last_used;
 pub mod key_usage_daily;
 pub mod keys;
 pub mod policy_statements;
 pub mod runs;
 pub mod trail_files;
+pub mod trail_recording;
 pub mod trail_scans;
 
 /// The tables of snapshots, in the order of the documentation.
@@ -30,6 +31,7 @@ pub static ALL: &[&Table] = &[
     &key_access::TABLE,
     &findings::TABLE,
     &key_last_used::TABLE,
+    &trail_recording::TABLE,
     &collection_errors::TABLE,
 ];
 
@@ -75,7 +77,7 @@ mod tests {
         for table in every() {
             let first = if table.partition.is_of_scans() { "scan_id" } else { "run_id" };
             assert_eq!(table.columns[0].name, first, "{}", table.name);
-            if !["runs", "accounts", "trail_scans", "trail_files"].contains(&table.name) {
+            if !["runs", "accounts", "trail_recording", "trail_scans", "trail_files"].contains(&table.name) {
                 for column in ["key_arn", "key_id", "account_id", "region"] {
                     assert!(table.column(column).is_some(), "{}.{column}", table.name);
                 }

@@ -147,6 +147,7 @@ impl Attempt<'_> {
                 Some(member::is_none_of(principals, *of_not_principal, caller, self.around).ok_or(WHO_IS_MEANT))
             }
             Literal::Spared(principals) => Some(member::spares_caller(principals, caller, self.around).ok_or(WHO_IS_MEANT)),
+            Literal::Unheeded(unheeded) => Some(Err(unheeded.doubt())),
             Literal::Condition { term, negated } => {
                 let at = |values: Option<&[String]>| term.holds(borrowed(values).as_deref(), &|name| self.resolve(name)).map(|holds| holds != *negated);
                 if !term.actions.contains(self.actions) {
@@ -165,7 +166,9 @@ impl Attempt<'_> {
                 }
                 match self.carried(term) {
                     Carried::This(values) if term.goes_beyond(self.who, self.around) && at(values.as_deref()) != Some(true) => Some(Err(term.key.doubt())),
-                    Carried::This(values) => Some(at(values.as_deref()).ok_or("a policy variable, operator or value cannot be decided")),
+                    Carried::This(values) => {
+                        Some(at(values.as_deref()).ok_or_else(|| term.undecided().unwrap_or("a policy variable, operator or value cannot be decided")))
+                    }
                     Carried::Unknown(values) => {
                         let outcomes: Vec<Option<bool>> =
                             values.iter().map(|value| at(value.clone().map(|value| [value]).as_ref().map(<[String; 1]>::as_slice))).collect();
@@ -328,7 +331,11 @@ impl Attempt<'_> {
                     decisions.insert(name.clone(), values);
                 }
                 None if !undecided.get() && (is_told || Self::is_exhausted(literals)) => return Search::Impossible,
-                None => return Search::Doubtful(format!("no value of {} was found that fulfils its conditions", first.condition.key)),
+                None => {
+                    let reason = literals.iter().find_map(|(term, _)| term.undecided()).filter(|_| undecided.get());
+                    let otherwise = || format!("no value of {} was found that fulfils its conditions", first.condition.key);
+                    return Search::Doubtful(reason.map_or_else(otherwise, str::to_owned));
+                }
             }
         }
         complete(decisions, &by_key);

@@ -84,7 +84,7 @@ pub(crate) fn candidates(who: &Who, clauses: &[Clause], around: &Surroundings<'_
             let mut accounts = strangers(clauses, around);
             let named = |literal: &Literal| match literal {
                 Literal::Condition { term, .. } => term.condition.values.iter().flat_map(|value| accounts_like(value)).collect::<Vec<_>>(),
-                Literal::NotAmong { .. } => Vec::new(),
+                Literal::NotAmong { .. } | Literal::Unheeded(_) => Vec::new(),
                 Literal::Spared(principals) => principals.iter().filter_map(Principal::account).collect(),
             };
             accounts.extend(
@@ -144,6 +144,7 @@ pub(crate) fn strangers(clauses: &[Clause], around: &Surroundings<'_>) -> Vec<Ac
         clauses.iter().flat_map(|clause| &clause.0).any(|literal| match literal {
             Literal::Condition { term, .. } => term.condition.values.iter().any(|value| value.contains(digits)),
             Literal::NotAmong { principals, .. } | Literal::Spared(principals) => principals.iter().any(|principal| principal.text.contains(digits)),
+            Literal::Unheeded(_) => false,
         })
     };
     let free = |first: u64| {

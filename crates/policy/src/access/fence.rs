@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     Principal, SetQualifier, Test,
-    access::{Literal, Term},
+    access::{Literal, Term, Unheeded},
     surroundings::OWN_ORGANIZATION,
     wildcard::{QUESTION_MARK, STAR},
 };
@@ -76,6 +76,8 @@ impl fmt::Display for Literal {
             Self::Condition { term, negated } => write_condition(f, term, *negated),
             Self::NotAmong { principals, .. } => write!(f, "the caller is not {}", list(principals)),
             Self::Spared(principals) => write!(f, "the caller is {}", list(principals)),
+            Self::Unheeded(Unheeded::OtherResource) => f.write_str("the Deny of another resource than the key has no effect"),
+            Self::Unheeded(Unheeded::UnknownElement) => f.write_str("the Deny with an element that IAM does not have has no effect"),
         }
     }
 }

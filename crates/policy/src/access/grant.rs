@@ -35,18 +35,18 @@ pub(crate) fn openings(grant: &Grant, around: &Surroundings<'_>) -> Vec<(Opening
                 .filter(|(actions, _)| !actions.is_empty())
                 .collect();
         }
-        openings.extend(pieces.into_iter().map(|(actions, clauses)| (Opening { who: who.clone(), actions, clauses }, resource.clone())));
+        openings.extend(pieces.into_iter().map(|(actions, clauses)| (Opening { who: who.clone(), actions, clauses, doubt: None }, resource.clone())));
     }
     if let Some(principal) = retiring(grant) {
         let who = Who::listed(&principal, around);
-        openings.push((Opening { who, actions: ActionSet::of_names(["RetireGrant"]), clauses: Vec::new() }, resource.clone()));
+        openings.push((Opening { who, actions: ActionSet::of_names(["RetireGrant"]), clauses: Vec::new(), doubt: None }, resource.clone()));
     }
     // The account under which a grant was made may retire it; of the own account that goes without saying.
     let issuer = grant.issuing_account.as_deref().map(Principal::read_grantee).map(|issuer| Who::listed(&issuer, around));
     if let Some(who @ Who::Account(account)) = issuer
         && !account.is_own(around)
     {
-        openings.push((Opening { who, actions: ActionSet::of_names(["RetireGrant"]), clauses: Vec::new() }, resource));
+        openings.push((Opening { who, actions: ActionSet::of_names(["RetireGrant"]), clauses: Vec::new(), doubt: None }, resource));
     }
     openings
 }

@@ -33,7 +33,31 @@ pub enum Literal {
     },
     /// The caller is spared by the `NotPrincipal` of a Deny.
     Spared(Arc<[Principal]>),
+    /// A Deny has no effect, which nobody can tell.
+    Unheeded(Unheeded),
 }
+
+/// Why a Deny may have no effect, whatever the request says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheeded {
+    /// Its `Resource` names something else than the key.
+    OtherResource,
+    /// It has elements that the grammar of policies does not have: a misspelt `Condition` may have been meant to confine it.
+    UnknownElement,
+}
+
+impl Unheeded {
+    /// Why nobody can tell.
+    pub(crate) const fn doubt(self) -> &'static str {
+        match self {
+            Self::OtherResource => OTHER_RESOURCE,
+            Self::UnknownElement => "what KMS makes of a Deny with an element that IAM does not have is not known",
+        }
+    }
+}
+
+/// Why it is not certain what a statement of another resource than the key does.
+pub(crate) const OTHER_RESOURCE: &str = "AWS does not document what a statement of another resource does in a key policy";
 
 impl Literal {
     /// Demands a condition.
@@ -66,6 +90,7 @@ impl Literal {
                 all.not()
             }
             Self::Spared(principals) => member::spares(principals, who, around),
+            Self::Unheeded(_) => Holds::Depends,
         }
     }
 
@@ -90,6 +115,7 @@ impl Literal {
             }
             Self::NotAmong { principals, of_not_principal } => member::is_none_of(principals, *of_not_principal, &request.caller, around),
             Self::Spared(principals) => member::spares_caller(principals, &request.caller, around),
+            Self::Unheeded(_) => None,
         }
     }
 

@@ -24,7 +24,7 @@ mod work;
 pub use caller::{Caller, Request};
 pub use fence::{Clause, Fence};
 pub use grant::{grantee, retiring, served};
-pub use literal::Literal;
+pub use literal::{Literal, Unheeded};
 pub use row::AccessRow;
 pub use term::Term;
 pub use trust::Trust;

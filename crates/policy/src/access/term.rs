@@ -89,6 +89,13 @@ impl Term {
         operator.negated == negated && operator.holds_without_key() == negated
     }
 
+    /// Why AWS's documentation leaves open what the condition comes to for values that are known, where it is its values that do.
+    pub(crate) fn undecided(&self) -> Option<&'static str> {
+        let test = self.operator().test;
+        let is_open = |value: &String| ArnPattern::read(value, test).matching == Matching::Undocumented;
+        (test == Test::Arn && self.condition.values.iter().any(is_open)).then_some("AWS does not document ARN patterns of fewer than six parts")
+    }
+
     /// Whether a value has a policy variable that was not replaced.
     pub(crate) fn has_variable(&self) -> bool {
         self.variables && self.condition.values.iter().any(|value| value.contains("${"))

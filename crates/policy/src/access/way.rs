@@ -6,15 +6,8 @@ use kms_insights_model::AccountId;
 
 use crate::{
     ActionSet, Surroundings, Test,
-    access::{
-        Trust, Who,
-        arn_pattern::{ArnPattern, Matching},
-        caller::Request,
-        example,
-        fence::Fence,
-        literal::Literal,
-        member,
-    },
+    access::{Trust, Who, arn_pattern::ArnPattern, caller::Request, example, fence::Fence, literal::Literal, member},
+    comparison::Resolved,
     context_key::ContextKey,
     surroundings::OWN_ORGANIZATION,
 };
@@ -104,7 +97,7 @@ impl Certainty {
 pub enum OnBehalf {
     /// For whomever: nothing is said.
     Anyone,
-    /// For a resource whose account the condition does not tell.
+    /// For a resource, be it whichever: what is demanded does not tell its account.
     SomeResource,
     /// For one of these accounts.
     Accounts(Vec<AccountId>),
@@ -165,16 +158,11 @@ impl WayIn {
 pub(crate) fn on_behalf<'l>(literals: impl Iterator<Item = &'l Literal>) -> OnBehalf {
     let mut accounts: Option<Vec<AccountId>> = None;
     let mut organizations: Vec<Arc<str>> = Vec::new();
-    let (mut some_resource, mut excludes_some, mut present) = (false, false, false);
+    let mut some_resource = false;
     for literal in literals {
-        present |= literal.guards().is_some_and(|key| key.to_ascii_lowercase().starts_with("aws:source"));
-        // Any account but some: nobody can tell which.
-        if let Literal::Condition { term, negated } = literal
-            && term.operator().negated != *negated
-            && matches!(term.key, ContextKey::SourceAccount | ContextKey::SourceOrgId)
-        {
-            excludes_some = true;
-        }
+        // What no request without the key fulfils demands that the service acts for a resource, and by itself not for whose.
+        some_resource |=
+            matches!(literal, Literal::Condition { term, negated } if is_of_source(term.key) && term.holds(None, &|_| Resolved::Absent) == Some(*negated));
         let Some(term) = literal.demanded(false) else { continue };
         let (test, values) = (term.operator().test, &term.condition.values);
         if !matches!(test, Test::StringEquals | Test::StringEqualsIgnoreCase | Test::StringLike | Test::Arn) || values.is_empty() {
@@ -186,20 +174,13 @@ pub(crate) fn on_behalf<'l>(literals: impl Iterator<Item = &'l Literal>) -> OnBe
                 let is_nobody = |value: &&String| {
                     test == Test::StringEquals && !value.contains("${") && value.bytes().any(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b'+' | b'e' | b'E'))
                 };
-                let named: Option<Vec<AccountId>> = values.iter().filter(|value| !is_nobody(value)).map(|value| value.parse().ok()).collect();
-                some_resource |= named.is_none();
-                named
+                values.iter().filter(|value| !is_nobody(value)).map(|value| value.parse().ok()).collect()
             }
-            ContextKey::SourceArn => {
-                some_resource |= !values.iter().any(|value| ArnPattern::read(value, test).matching == Matching::All);
-                values.iter().map(|value| ArnPattern::read(value, test).account).collect()
-            }
+            ContextKey::SourceArn => values.iter().map(|value| ArnPattern::read(value, test).account).collect(),
             ContextKey::SourceOrgId | ContextKey::SourceOrgPaths => {
                 let ids: Vec<&str> = values.iter().filter_map(|value| value.split('/').next()).collect();
                 if ids.iter().all(|id| id.starts_with("o-") && !crate::wildcard::has_wildcard(id)) {
                     organizations.extend(ids.into_iter().map(Arc::from));
-                } else {
-                    some_resource = true;
                 }
                 None
             }
@@ -215,9 +196,14 @@ pub(crate) fn on_behalf<'l>(literals: impl Iterator<Item = &'l Literal>) -> OnBe
     match accounts {
         Some(accounts) => OnBehalf::Accounts(accounts),
         None if !organizations.is_empty() => OnBehalf::Organizations(organizations),
-        None if some_resource || (excludes_some && present) => OnBehalf::SomeResource,
+        None if some_resource => OnBehalf::SomeResource,
         None => OnBehalf::Anyone,
     }
+}
+
+/// Whether the key says for whom a service acts.
+const fn is_of_source(key: ContextKey) -> bool {
+    matches!(key, ContextKey::SourceAccount | ContextKey::SourceArn | ContextKey::SourceOrgId | ContextKey::SourceOrgPaths)
 }
 
 /// Whether the caller is, or may be, one of the class.

@@ -16,7 +16,7 @@ use crate::{
         example::{self, Search},
         fence::{Clause, Fence},
         grant,
-        literal::Literal,
+        literal::{Literal, OTHER_RESOURCE, Unheeded},
         member::Holds,
         narrow,
         term::Term,
@@ -135,6 +135,8 @@ pub(crate) struct Opening {
     pub(crate) who: Who,
     pub(crate) actions: ActionSet,
     pub(crate) clauses: Vec<Clause>,
+    /// Why it is not certain that it opens anything, where that is so.
+    pub(crate) doubt: Option<&'static str>,
 }
 
 /// A Deny, prepared.
@@ -142,6 +144,8 @@ struct Deny<'a> {
     principals: &'a Principals,
     actions: ActionSet,
     terms: Vec<Arc<Term>>,
+    /// Why it may have no effect.
+    unheeded: Vec<Unheeded>,
 }
 
 impl Deny<'_> {
@@ -151,6 +155,12 @@ impl Deny<'_> {
             Principals::Only(listed) => Literal::NotAmong { principals: Arc::clone(listed), of_not_principal: false },
             Principals::Except(listed) => Literal::Spared(Arc::clone(listed)),
         }
+    }
+
+    /// The clause of the Deny: what keeps it from covering a request, one of which has to hold.
+    fn clause(&self) -> Clause {
+        let conditions = self.terms.iter().map(|term| Literal::not(Arc::clone(term)));
+        Clause(std::iter::once(self.spares()).chain(conditions).chain(self.unheeded.iter().copied().map(Literal::Unheeded)).collect())
     }
 }
 
@@ -165,14 +175,16 @@ fn denies<'a>(policies: KeyPolicies<'a>, around: &Surroundings<'_>) -> Vec<Deny<
     for (_, document) in policies.iter() {
         for statement in &document.statements {
             if statement.effect == Effect::Deny && statement.has_effect() {
-                let mut terms = terms(statement.conditions.entries.iter(), document.has_variables(), around);
+                let terms = terms(statement.conditions.entries.iter(), document.has_variables(), around);
+                let mut unheeded = Vec::new();
                 if !statement.resources.include(around.key) {
-                    // What a Deny of another resource does in a key policy is not documented.
-                    let resource =
-                        Condition { operator: Operator::read("(Resource)"), key: "Resource".to_owned(), values: vec!["another than this key".to_owned()] };
-                    terms.push(Arc::new(Term::prepared(resource)));
+                    unheeded.push(Unheeded::OtherResource);
                 }
-                denies.push(Deny { principals: &statement.principals, actions: ActionSet::denied_by(&statement.actions), terms });
+                // Of an Allow such an element is ignored, which leaves it as wide as it can be.
+                if !statement.unknown.is_empty() {
+                    unheeded.push(Unheeded::UnknownElement);
+                }
+                denies.push(Deny { principals: &statement.principals, actions: ActionSet::denied_by(&statement.actions), terms, unheeded });
             }
         }
     }
@@ -195,7 +207,8 @@ fn openings(statement: &Statement, variables: bool, around: &Surroundings<'_>) -
     if let Principals::Except(listed) = &statement.principals {
         clauses.push(Clause(vec![Literal::NotAmong { principals: Arc::clone(listed), of_not_principal: true }]));
     }
-    split(actions, &terms).into_iter().map(|actions| Opening { who: Who::Everyone, actions, clauses: clauses.clone() }).collect()
+    let doubt = (!statement.resources.include(around.key)).then_some(OTHER_RESOURCE);
+    split(actions, &terms).into_iter().map(|actions| Opening { who: Who::Everyone, actions, clauses: clauses.clone(), doubt }).collect()
 }
 
 /// The actions in sets, of each of which all or none can carry the key of each term.
@@ -210,11 +223,13 @@ pub(crate) fn split(actions: ActionSet, terms: &[Arc<Term>]) -> Vec<ActionSet> {
 
 /// Takes the Denies that cover an opening from it, and adds the ways that are left.
 fn open(opening: Opening, denies: &[&Deny<'_>], cause: &Cause, resource: Option<&str>, (around, work): (&Surroundings<'_>, &Work), ways: &mut Vec<WayIn>) {
-    let Opening { who, actions, clauses } = opening;
-    let mut doubt = who.cannot_be_told().then_some("who that is cannot be told");
-    let mut pieces = vec![(actions, clauses)];
+    let Opening { who, actions, clauses, doubt } = opening;
+    let mut doubt = doubt.or_else(|| who.cannot_be_told().then_some("who that is cannot be told"));
+    // Nothing about an action that the catalogue does not know is certain, and what is certain of the others stays so.
+    let known = actions - ActionSet::UNRECOGNIZED;
+    let mut pieces =
+        if known.is_empty() || known == actions { vec![(actions, clauses)] } else { vec![(known, clauses.clone()), (ActionSet::UNRECOGNIZED, clauses)] };
     for deny in denies {
-        let caller = deny.spares();
         let mut after = Vec::with_capacity(pieces.len());
         for (actions, mut clauses) in pieces {
             let covered = split(actions & deny.actions, &deny.terms);
@@ -226,15 +241,14 @@ fn open(opening: Opening, denies: &[&Deny<'_>], cause: &Cause, resource: Option<
                 after.push((actions, clauses));
                 continue;
             }
-            let literals = || std::iter::once(caller.clone()).chain(deny.terms.iter().map(|term| Literal::not(Arc::clone(term))));
             if copies == 0 && spared.is_empty() {
-                clauses.push(Clause(literals().collect()));
+                clauses.push(deny.clause());
                 after.push((actions, clauses));
                 continue;
             }
             for actions in covered {
                 let mut clauses = clauses.clone();
-                clauses.push(Clause(literals().collect()));
+                clauses.push(deny.clause());
                 after.push((actions, clauses));
             }
             if !spared.is_empty() {
@@ -250,6 +264,9 @@ fn open(opening: Opening, denies: &[&Deny<'_>], cause: &Cause, resource: Option<
         }
     }
 }
+
+/// Why it is not certain that a principal of another partition comes in.
+const OTHER_PARTITION: &str = "AWS documents no access from another partition than the key's";
 
 /// More splits of one opening than this are not followed: the way in is then left as wide as it is, which loses no request.
 const DEPTH: usize = 6;
@@ -378,11 +395,15 @@ impl Settling<'_> {
     fn add(&mut self, who: Who, kind: Kind, actions: ActionSet, clauses: Vec<Clause>) {
         let around = self.around;
         let mut trust = Trust::of(&who, around);
+        // IAM User Guide, "Cross account resource access in IAM": "IAM roles and resource-based policies delegate access across accounts only within a single
+        // partition." KMS refuses such a principal; what it makes of one that it has stored, nobody can tell.
+        let of_other_partition = who.account(around).is_some_and(|account| account.other_partition.is_some());
+        let doubt = self.doubt.or(of_other_partition.then_some(OTHER_PARTITION));
         // Whether there is an organization, or a principal that a pattern matches, has to be looked at.
         let is_somebody = match &who {
             Who::Organization(id) if **id == *OWN_ORGANIZATION => false,
             Who::PrincipalsLike(..) => false,
-            _ => self.doubt.is_none(),
+            _ => doubt.is_none(),
         };
         let certainty = if kind == Kind::Intent || (clauses.is_empty() && is_somebody && actions != ActionSet::UNRECOGNIZED) {
             Certainty::Certain
@@ -394,7 +415,7 @@ impl Settling<'_> {
             if who == Who::EveryPrincipal && !example::strangers_may_pass(actions, &clauses, around, self.work) {
                 trust = Trust::Outside;
             }
-            match (example::search(&who, actions, &clauses, around, self.work), self.doubt) {
+            match (example::search(&who, actions, &clauses, around, self.work), doubt) {
                 (Search::Impossible, _) => return,
                 (_, Some(reason)) => Certainty::Unknown(reason.into()),
                 (Search::Found, None) => Certainty::Certain,

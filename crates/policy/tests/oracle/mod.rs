@@ -17,5 +17,6 @@ pub mod grants;
 pub mod operators;
 pub mod policies;
 pub mod pool;
+pub mod readings;
 pub mod request;
 pub mod simplify;

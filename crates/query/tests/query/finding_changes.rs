@@ -215,13 +215,13 @@ async fn that_policies_of_a_set_differ_is_not_gone_where_another_key_of_it_could
     let set = "mrk-22222222000000000000000000000000";
     let runs = [run_of(Some("o-1"), 1, 1), run_of(Some("o-1"), 2, 2)];
     let of_set = |run: &RunRow, region: &str| {
-        let replicas = Some(vec![arn(APP, "eu-west-1", set)]);
-        KeyRow { multi_region_replica_arns: replicas, ..key(&run.run_id, APP, region, set, "alias/spread") }
+        let (primary, replicas) = (Some(arn(APP, REGION, set)), Some(vec![arn(APP, "eu-west-1", set)]));
+        KeyRow { multi_region_primary_arn: primary, multi_region_replica_arns: replicas, ..key(&run.run_id, APP, region, set, "alias/spread") }
     };
     let [primary, replica] = [REGION, "eu-west-1"].map(|region| of_set(&runs[1], region));
     let denied = |key: &KeyRow| KeyRow { policy_status: "denied".to_owned(), ..key.clone() };
     let garbled = KeyRow { policy_error: Some("no JSON".to_owned()), ..replica.clone() };
-    let unknown_set = KeyRow { metadata_status: "denied".to_owned(), multi_region_replica_arns: None, ..primary.clone() };
+    let unknown_set = KeyRow { metadata_status: "denied".to_owned(), multi_region_primary_arn: None, multi_region_replica_arns: None, ..primary.clone() };
     // The replica is gone, and the primary says so.
     let alone = KeyRow { multi_region_replica_arns: Some(Vec::new()), ..primary.clone() };
     for (later, change) in [
@@ -230,7 +230,10 @@ async fn that_policies_of_a_set_differ_is_not_gone_where_another_key_of_it_could
         (vec![primary.clone(), garbled], "not_read"),
         (vec![denied(&primary), replica.clone()], "not_read"),
         (vec![primary.clone()], "not_read"),
-        (vec![unknown_set, replica], "not_read"),
+        // Both were compared again, whatever else belongs to the set.
+        (vec![unknown_set.clone(), replica], "gone"),
+        // Whether the replica is gone, nobody says.
+        (vec![unknown_set], "not_read"),
         (vec![alone], "gone"),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -240,5 +243,37 @@ async fn that_policies_of_a_set_differ_is_not_gone_where_another_key_of_it_could
         publish(folder.path(), &runs[1], APP, &later);
         let told = rows_of(&folder, "SELECT change FROM changes_since_previous WHERE subject = 'finding'").await;
         assert_eq!(told, [change], "{later:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_set_in_a_region_that_no_run_reads_what_both_compared_counts() {
+    let set = "mrk-22222222000000000000000000000000";
+    let runs = [run_of(Some("o-1"), 1, 1), run_of(Some("o-1"), 2, 2)];
+    let regions = ["eu-central-1", "eu-west-1", "us-east-1", "ap-south-1"];
+    let of_set = |run: usize, region: usize| KeyRow {
+        multi_region_primary_arn: Some(arn(APP, regions[0], set)),
+        multi_region_replica_arns: Some(regions[1..].iter().map(|region| arn(APP, region, set)).collect()),
+        ..key(&runs[run].run_id, APP, regions[region], set, "alias/spread")
+    };
+    // The keys of the set that each run could read, and what becomes of a finding that only the earlier made, and of one that only the later did.
+    for (earlier, later, missing, new) in [
+        // The last Region is never collected, as organizations do that leave Regions out.
+        (&[0, 1, 2][..], &[0, 1, 2][..], "gone", "appeared"),
+        (&[0, 1], &[0, 1, 2], "gone", "first_read"),
+        (&[0, 1, 2], &[0, 1], "not_read", "appeared"),
+        // As many, and others.
+        (&[0, 1], &[0, 2], "not_read", "first_read"),
+        // Alone, the key was compared with nothing.
+        (&[0], &[0], "gone", "appeared"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for (at, regions) in [earlier, later].into_iter().enumerate() {
+            let keys: Vec<KeyRow> = regions.iter().map(|region| of_set(at, *region)).collect();
+            write_rows(folder.path(), &runs[at].run_id, &[finding(&keys[0], &format!("f-{at}"), "replica-policies-differ", "medium")]);
+            publish(folder.path(), &runs[at], APP, &keys);
+        }
+        let told = rows_of(&folder, "SELECT finding_id, change FROM changes_since_previous WHERE subject = 'finding'").await;
+        assert_eq!(told, [format!("f-0 {missing}"), format!("f-1 {new}")], "{earlier:?} {later:?}");
     }
 }

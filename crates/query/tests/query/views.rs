@@ -1,6 +1,7 @@
+use kms_insights_lake::tables::findings::FindingRow;
 use kms_insights_query::VIEWS;
 
-use crate::fixture::{APP, BEFORE, DATA, GHOST, LATEST, SELECTION, account, engine, engine_over, key, rows, run, selected, write_rows};
+use crate::fixture::{APP, BEFORE, DATA, GHOST, LATEST, SELECTION, account, engine, engine_over, finding, key, rows, rows_of, run, selected, write_rows};
 
 /// The rows of a view, whole; `pending_deletion` apart, whose days left are told from today.
 async fn whole(view: &str) -> String {
@@ -91,6 +92,20 @@ async fn what_a_run_was_not_to_read_is_not_gone() {
     write_rows(folder.path(), SELECTION, &[later]);
     assert_eq!(count(&folder, "SELECT 1 FROM changes_since_previous WHERE change = 'not_read'").await, 4);
     assert_eq!(count(&folder, "SELECT 1 FROM changes_since_previous WHERE change = 'gone' AND key_arn LIKE '%4'").await, 1);
+}
+
+#[tokio::test]
+async fn a_waiver_is_counted_as_of_the_day_of_its_run_however_late_one_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let used = key(LATEST, APP, "eu-central-1", "11111111-0000-0000-0000-000000000000", "alias/app");
+    // The run ended on the 20th of November.
+    let findings: Vec<FindingRow> = [("f-1", "2026-11-19", "high"), ("f-2", "2026-11-20", "critical"), ("f-3", "2026-11-21", "critical")]
+        .map(|(id, until, severity)| FindingRow { waived_until: Some(until.to_owned()), ..finding(&used, id, "public", severity) })
+        .into();
+    write_rows(folder.path(), LATEST, &findings);
+    write_rows(folder.path(), LATEST, &[used]);
+    write_rows(folder.path(), LATEST, &[run(LATEST, "complete")]);
+    assert_eq!(rows_of(&folder, "SELECT findings, waived_findings, worst_severity FROM key_overview").await, ["1 2 high"]);
 }
 
 #[tokio::test]

@@ -36,37 +36,32 @@ pub(crate) enum Value<'r> {
 
 /// A string as it is written, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Raw<'r> {
-    written: &'r str,
-    /// Whether it may have escapes.
-    may_escape: bool,
-}
+pub(crate) struct Raw<'r>(&'r str);
 
 impl<'r> Raw<'r> {
-    /// A string that may have escapes.
     pub(crate) const fn new(written: &'r str) -> Self {
-        Self { written, may_escape: true }
+        Self(written)
     }
 
     /// As it is written, with its escapes.
     pub(crate) const fn written(self) -> &'r str {
-        self.written
+        self.0
     }
 
     /// What it says.
     pub(crate) fn text(self) -> Cow<'r, str> {
-        if !self.may_escape || memchr::memchr(b'\\', self.written.as_bytes()).is_none() { Cow::Borrowed(self.written) } else { self.unescaped() }
+        if memchr::memchr(b'\\', self.0.as_bytes()).is_none() { Cow::Borrowed(self.0) } else { self.unescaped() }
     }
 
     #[cold]
     fn unescaped(self) -> Cow<'r, str> {
         // What is no JSON string after all, such as half of a surrogate pair, is shown as it stands.
-        serde_json::from_str::<String>(&format!("\"{}\"", self.written)).map_or(Cow::Borrowed(self.written), Cow::Owned)
+        serde_json::from_str::<String>(&format!("\"{}\"", self.0)).map_or(Cow::Borrowed(self.0), Cow::Owned)
     }
 
     /// Whether it says `name`.
     pub(crate) fn is(self, name: &str) -> bool {
-        self.written == name || (self.may_escape && self.text() == name)
+        self.0 == name || self.text() == name
     }
 }
 
@@ -91,6 +86,12 @@ impl<'r> Cursor<'r> {
     #[inline(always)]
     const fn step(&mut self) {
         self.word &= self.word.wrapping_sub(1);
+    }
+
+    /// What a string says.
+    #[inline]
+    pub(crate) fn text(&self, raw: Raw<'r>) -> Cow<'r, str> {
+        if self.may_escape { raw.text() } else { Cow::Borrowed(raw.0) }
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -121,7 +122,7 @@ impl<'r> Cursor<'r> {
             }
             Some(b'"') => {
                 let name = self.string(at)?;
-                let colon = self.past_space(at + name.written.len() + 2);
+                let colon = self.past_space(at + name.0.len() + 2);
                 if self.byte(colon) != Some(b':') {
                     return Err(Malformed { at: colon });
                 }
@@ -163,7 +164,7 @@ impl<'r> Cursor<'r> {
         let end = self.place()?;
         self.step();
         let written = self.text.get(start + 1..end).filter(|_| self.byte(end) == Some(b'"')).ok_or(Malformed { at: start })?;
-        Ok(Raw { written, may_escape: self.may_escape })
+        Ok(Raw(written))
     }
 
     /// Passes the object or list that the cursor stands before.

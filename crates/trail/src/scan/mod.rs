@@ -3,6 +3,8 @@
 //! Exact, not a search for a name: each record is gone over from its first bracket to its last, so that a string, a nested object or an escape that looks like a record's source is none, and one
 //! that is spelt otherwise is.
 
+#![allow(clippy::inline_always, reason = "what is not inlined into a function that is compiled for a processor's features is compiled without them")]
+
 mod block;
 mod cursor;
 mod records;

@@ -209,7 +209,6 @@ impl Scanner {
 
     /// A record that is of KMS, or may turn out to be.
     fn candidate(&mut self, at: usize, bytes: &[u8], may_be_spelt_out: bool, found: &mut impl FnMut(KmsRecord<'_>)) {
-        let is_kms = self.shape.is_kms;
         let mut text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         let is_mended = matches!(text, Cow::Owned(_));
         if may_be_spelt_out {
@@ -218,7 +217,7 @@ impl Scanner {
         if matches!(text, Cow::Owned(_)) && (self.measure)(text.as_bytes(), &mut self.shape).is_none() {
             return;
         }
-        if is_kms || self.shape.is_kms {
+        if self.shape.is_kms {
             self.counted.kms += 1;
             found(KmsRecord { at, text: &text, structure: self.shape.structure(text.len()), may_escape: self.shape.has_escapes, is_mended });
         }

@@ -36,54 +36,83 @@ pub(super) type Measure = fn(&[u8], &mut Shape) -> Option<usize>;
 /// A loop over 64 bytes each, in which nothing is done that most of them do not need: what stays in registers is what makes it fast.
 #[inline(always)]
 pub(super) fn measure_with(classify: impl Fn(&[u8; 64]) -> Masks, prefix_xor: impl Fn(u64) -> u64, bytes: &[u8], shape: &mut Shape) -> Option<usize> {
-    (shape.is_kms, shape.has_escapes) = (false, false);
     let (blocks, rest) = bytes.as_chunks::<64>();
     // A record takes few of these words; they are there for the longest one.
     if shape.structure.len() <= blocks.len() {
         shape.structure.resize(blocks.len() + 1, 0);
     }
-    let mut last = [b' '; 64];
-    last[..rest.len()].copy_from_slice(rest);
+    let mut state = State::default();
+    let mut end = None;
+    for (number, (block, word)) in blocks.iter().zip(&mut shape.structure).enumerate() {
+        end = state.block(&classify, &prefix_xor, bytes, number, block, word);
+        if end.is_some() {
+            break;
+        }
+    }
+    if end.is_none() {
+        let mut last = [b' '; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        end = state.block(&classify, &prefix_xor, bytes, blocks.len(), &last, shape.structure.get_mut(blocks.len())?);
+    }
+    (shape.is_kms, shape.has_escapes) = (state.is_kms, state.has_escapes);
+    end
+}
 
-    // All ones inside a string.
-    let mut in_string = 0;
-    // One where the block's first byte is escaped.
-    let mut escaped = 0;
-    // One where the byte before the block opens a string.
-    let mut opened = 0;
-    // Brackets that are open.
-    let mut depth = 0;
-    let (is_kms, has_escapes) = (&mut shape.is_kms, &mut shape.has_escapes);
-    for (number, (block, word)) in blocks.iter().chain([&last]).zip(&mut shape.structure).enumerate() {
+/// What is carried from one block to the next.
+#[derive(Default)]
+struct State {
+    /// All ones inside a string.
+    in_string: u64,
+    /// One where the block's first byte is escaped.
+    escaped: u64,
+    /// One where the byte before the block opens a string.
+    opened: u64,
+    /// Brackets that are open.
+    depth: u32,
+    is_kms: bool,
+    has_escapes: bool,
+}
+
+impl State {
+    /// Goes over a block; the end, if that is in it.
+    #[inline(always)]
+    fn block(
+        &mut self,
+        classify: impl Fn(&[u8; 64]) -> Masks,
+        prefix_xor: impl Fn(u64) -> u64,
+        bytes: &[u8],
+        number: usize,
+        block: &[u8; 64],
+        word: &mut u64,
+    ) -> Option<usize> {
         let masks = classify(block);
         let mut quotes = masks.quote;
-        if masks.backslash | escaped != 0 {
-            *has_escapes = true;
+        if masks.backslash | self.escaped != 0 {
+            self.has_escapes = true;
             let taken;
-            (taken, escaped) = escapes(masks.backslash, escaped);
+            (taken, self.escaped) = escapes(masks.backslash, self.escaped);
             quotes &= !taken;
         }
         // From each opening quote up to the byte before its closing one.
-        let inside = prefix_xor(quotes) ^ in_string;
-        in_string = (inside.cast_signed() >> 63).cast_unsigned();
+        let inside = prefix_xor(quotes) ^ self.in_string;
+        self.in_string = (inside.cast_signed() >> 63).cast_unsigned();
         let (open, close) = (masks.open & !inside, masks.close & !inside);
         *word = quotes | open | close;
         let opening = quotes & inside;
-        let named = ((opening << 1) | opened) & masks.k;
-        opened = opening >> 63;
+        let named = ((opening << 1) | self.opened) & masks.k;
+        self.opened = opening >> 63;
         let closed = close.count_ones();
-        if depth <= closed || named != 0 {
-            let near = Near { depth, open, close };
-            let end = near.end();
-            *is_kms |= near.names_source(named & end.map_or(u64::MAX, up_to), bytes, 64 * number);
-            if let Some(bit) = end {
-                *word &= up_to(bit);
-                return Some(64 * number + bit.trailing_zeros() as usize + 1);
+        if self.depth <= closed || named != 0 {
+            let (names_source, end) = Near { depth: self.depth, open, close, named }.look(bytes, 64 * number);
+            self.is_kms |= names_source;
+            if end != 0 {
+                *word &= up_to(end);
+                return Some(64 * number + end.trailing_zeros() as usize + 1);
             }
         }
-        depth = depth + open.count_ones() - closed;
+        self.depth = self.depth + open.count_ones() - closed;
+        None
     }
-    None
 }
 
 /// All bits up to the one that is set.
@@ -91,51 +120,46 @@ const fn up_to(bit: u64) -> u64 {
     bit | (bit - 1)
 }
 
-/// A block that has to be looked at more closely.
+/// A block that has to be looked at more closely: one in four.
 #[derive(Clone, Copy)]
 struct Near {
     /// Brackets that are open before it.
     depth: u32,
     open: u64,
     close: u64,
+    /// First letters of strings that may be the name that is looked for.
+    named: u64,
 }
 
 impl Near {
-    /// How many brackets are open before the bit, which is not behind the end.
-    const fn depth_at(self, bit: u64) -> u32 {
-        self.depth + (self.open & (bit - 1)).count_ones() - (self.close & (bit - 1)).count_ones()
-    }
-
-    /// The bit of the bracket that closes the first one.
+    /// Whether the block has the object's own `eventSource`, and that is KMS; and the bit of the bracket that closes the object, or zero.
+    // Not rare, but outside the loop: what it needs must not be kept at hand for the blocks that do without.
+    #[cold]
     #[inline(never)]
-    const fn end(self) -> Option<u64> {
-        let mut closing = self.close;
-        while closing != 0 {
-            let bit = closing & closing.wrapping_neg();
-            if self.depth_at(bit) <= 1 {
-                return Some(bit);
+    fn look(self, bytes: &[u8], start: usize) -> (bool, u64) {
+        let mut names_source = false;
+        let mut depth = self.depth;
+        let mut rest = self.open | self.close | self.named;
+        while rest != 0 {
+            let bit = rest & rest.wrapping_neg();
+            rest ^= bit;
+            if self.open & bit != 0 {
+                depth += 1;
+            } else if self.close & bit != 0 {
+                if depth <= 1 {
+                    return (names_source, bit);
+                }
+                depth -= 1;
+            } else if depth == 1 && is_source(bytes, start + bit.trailing_zeros() as usize) {
+                names_source = true;
             }
-            closing ^= bit;
         }
-        None
-    }
-
-    /// Whether one of these letters begins the value of the object's own `eventSource`, and that is KMS.
-    #[inline(never)]
-    fn names_source(self, letters: u64, bytes: &[u8], start: usize) -> bool {
-        let mut letters = letters;
-        while letters != 0 {
-            let bit = letters & letters.wrapping_neg();
-            if self.depth_at(bit) == 1 && is_source(bytes, start + bit.trailing_zeros() as usize) {
-                return true;
-            }
-            letters ^= bit;
-        }
-        false
+        (names_source, 0)
     }
 }
 
 /// The bytes that a backslash before them takes out of play, and whether the next block's first one is.
+#[cold]
 #[inline(never)]
 const fn escapes(backslash: u64, escaped: u64) -> (u64, u64) {
     let mut taken = escaped;

@@ -3,8 +3,8 @@
 //! The one `unsafe` of the crate: to call functions that are compiled for features of a processor. They are called only after the processor was asked for these.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi8, _mm512_cmpeq_epi8_mask,
-    _mm512_or_si512, _mm512_set_epi64, _mm512_set1_epi8, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8, _mm_set_epi64x,
+    __m256i, __m512i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256,
+    _mm256_set_epi64x, _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_or_si512, _mm512_set_epi64, _mm512_set1_epi8,
 };
 
 use super::{
@@ -18,7 +18,11 @@ mod tests;
 /// The fastest measurement that this processor has what it takes for.
 #[allow(unsafe_code, reason = "a function that is compiled for a feature cannot be called otherwise")]
 pub(super) fn fastest() -> Option<Measure> {
-    let has_bits = is_x86_feature_detected!("pclmulqdq") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") && is_x86_feature_detected!("popcnt") && is_x86_feature_detected!("lzcnt");
+    let has_bits = is_x86_feature_detected!("pclmulqdq")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("popcnt")
+        && is_x86_feature_detected!("lzcnt");
     if has_bits && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
         // SAFETY: the processor has each of the features that the function is compiled for.
         return Some(|bytes, shape| unsafe { with_avx512(bytes, shape) });
@@ -73,8 +77,8 @@ fn equal_32(vector: __m256i, byte: u8) -> u64 {
 fn masks_64(bytes: &[u8; 64]) -> Masks {
     let (words, _) = bytes.as_chunks::<8>();
     // The compiler makes one load of it.
-    let [a, b, c, d, e, f, g, h] = [words[0], words[1], words[2], words[3], words[4], words[5], words[6], words[7]].map(i64::from_le_bytes);
-    let vector = _mm512_set_epi64(h, g, f, e, d, c, b, a);
+    let words: [i64; 8] = std::array::from_fn(|word| i64::from_le_bytes(words[word]));
+    let vector = _mm512_set_epi64(words[7], words[6], words[5], words[4], words[3], words[2], words[1], words[0]);
     let folded = _mm512_or_si512(vector, _mm512_set1_epi8(0x20));
     Masks {
         quote: equal_64(vector, b'"'),

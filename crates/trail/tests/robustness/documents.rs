@@ -86,7 +86,12 @@ fn records_that_are_no_list_are_told() {
 #[test]
 fn records_may_stand_behind_other_members_and_before_more() {
     let records = Value::from(mixed(4));
-    for (before, after) in [(json!({ "Records": 1 }), json!([])), (json!([[[{ "a": "]}" }]], "\\\""]), json!("Records")), (json!("{\"Records\":["), json!(-1.5e-7)), (json!(null), json!(true))] {
+    for (before, after) in [
+        (json!({ "Records": 1 }), json!([])),
+        (json!([[[{ "a": "]}" }]], "\\\""]), json!("Records")),
+        (json!("{\"Records\":["), json!(-1.5e-7)),
+        (json!(null), json!(true)),
+    ] {
         let text = format!(r#"{{"before":{before},"Records":{records},"after":{after}}}"#);
         assert_eq!(both(&text), reading(text.len(), 4, [0, 3], &[]), "{text}");
     }
@@ -135,7 +140,8 @@ fn what_is_behind_the_document_and_is_none_is_told_and_what_is_before_counts() {
 fn a_file_that_is_no_log_at_all_is_told() {
     let picture: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x06\0\0\0\x1f\xf3\xffa";
     let utf_16 = log(&mixed(1)).encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    for other in [picture, b"Not a log file.\n", b"<html></html>", b"[]", b"\"Records\"", b"null", b"PK\x03\x04", b"\0\0\0\0", b"\xff\xfe{\0", b"\x1f\x8b\x07"] {
+    for other in [picture, b"Not a log file.\n", b"<html></html>", b"[]", b"\"Records\"", b"null", b"PK\x03\x04", b"\0\0\0\0", b"\xff\xfe{\0", b"\x1f\x8b\x07"]
+    {
         assert_eq!(read(other), reading(other.len(), 0, [], &[(NotALog, 0)]), "{other:?}");
         assert_eq!(read(gzip(other)), reading(other.len(), 0, [], &[(NotRecords(NoObject), 0)]), "{other:?}");
     }

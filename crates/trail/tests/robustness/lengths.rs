@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use kms_insights_trail::{
     LogReader,
-    Malformation::TooLong,
-    ProblemKind::NotRecords,
+    Malformation::{Ends, TooLong},
+    ProblemKind::{BadRecord, NotRecords},
 };
 use serde_json::{Value, json};
 
@@ -75,6 +75,22 @@ fn whether_a_record_is_too_long_does_not_depend_on_where_it_stands() {
             assert_eq!((found.report.records, found.events), (records, if records == 3 { vec![0, 3] } else { vec![0] }), "{len} bytes behind {before}");
         }
     }
+}
+
+#[test]
+fn problems_are_told_by_their_place_in_the_whole_text() {
+    let mut nameless = kms(1);
+    nameless["eventName"] = Value::Null;
+    let text = format!("{}{}", " ".repeat(5 * MIB), log(&[kms(0), nameless, kms(3)]));
+    let bad = text.find("eventVersion").unwrap() - 2 + kms(0).to_string().len() + 1;
+    let (first, second) = text.split_at(2 * MIB);
+    let expected = || reading(text.len(), 3, [0, 3], &[(BadRecord, bad)]);
+    assert_eq!(read([gzip(first), gzip(second)].concat()), expected());
+    assert_eq!(read(gzip(&text)), expected(), "in one piece");
+    // The same of what ends the reading.
+    let cut = text.len() - 2;
+    let expected = reading(cut, 3, [0, 3], &[(BadRecord, bad), (NotRecords(Ends), cut)]);
+    assert_eq!(read([gzip(first), gzip(&second[..second.len() - 2])].concat()), expected);
 }
 
 #[test]

@@ -132,14 +132,16 @@ fn members_that_are_null_or_of_another_type_are_as_if_they_were_not_there() {
 
 #[test]
 fn odd_items_among_the_resources_are_passed_over() {
-    let resources = json!([null, 1, "x", [], [{ "ARN": "nested" }], {}, { "ARN": null }, { "ARN": { "ARN": "deeper" } }, { "ARN": "one" }, true, { "ARN": "two" }]);
+    let resources =
+        json!([null, 1, "x", [], [{ "ARN": "nested" }], {}, { "ARN": null }, { "ARN": { "ARN": "deeper" } }, { "ARN": "one" }, true, { "ARN": "two" }]);
     let expected = KmsEvent { resources: vec!["one".into(), "two".into()], ..event(0) };
     says(&with(kms(0), "resources", resources).to_string(), |found| assert_eq!(*found, expected));
 }
 
 #[test]
 fn unknown_members_of_all_forms_are_passed_over() {
-    let odd = json!({ "a": [1, -0.0, 1e-300, 12_345_678_901_234_567_890_u64, true, false, null, "", [[], {}], { "": {} }], "ARN": "x", "keyId": "x", "arn": "x" });
+    let odd =
+        json!({ "a": [1, -0.0, 1e-300, 12_345_678_901_234_567_890_u64, true, false, null, "", [[], {}], { "": {} }], "ARN": "x", "keyId": "x", "arn": "x" });
     let mut record = kms(0);
     for name in ["", " ", "\u{1f511}", "eventTime2", "userIdentity.arn", "\u{0}", "\"", "\\"] {
         record[name] = odd.clone();
@@ -153,7 +155,11 @@ fn unknown_members_of_all_forms_are_passed_over() {
 
 #[test]
 fn of_a_member_that_is_given_twice_the_last_counts() {
-    let record = kms(7).to_string().replacen('{', r#"{"eventName":"Encrypt","eventID":"x","eventTime":"2020-01-01T00:00:00Z","awsRegion":"x","resources":[{"ARN":"x"}],"userIdentity":{"arn":"x"},"#, 1);
+    let record = kms(7).to_string().replacen(
+        '{',
+        r#"{"eventName":"Encrypt","eventID":"x","eventTime":"2020-01-01T00:00:00Z","awsRegion":"x","resources":[{"ARN":"x"}],"userIdentity":{"arn":"x"},"#,
+        1,
+    );
     let text = joined(&[record]);
     assert_eq!(read(&text), reading(text.len(), 1, [7], &[]));
 }
@@ -225,7 +231,17 @@ fn a_record_of_kms_without_time_name_or_id_is_told_and_the_others_count() {
         bad.push(without(kms(1), member));
         bad.extend([json!(null), json!(7), json!(""), json!([]), json!({ "eventTime": "2026-11-22T10:00:00Z" })].map(|other| with(kms(1), member, other)));
     }
-    for time in ["2026-02-29T10:00:00Z", "2026-13-01T10:00:00Z", "2026-11-22T24:00:00Z", "2026-11-22T10:60:00Z", "2026-11-22", "1795341600", "2026-11-22T10:00:00", "yesterday", "2026-11-22T10:00:0\u{660}Z"] {
+    for time in [
+        "2026-02-29T10:00:00Z",
+        "2026-13-01T10:00:00Z",
+        "2026-11-22T24:00:00Z",
+        "2026-11-22T10:60:00Z",
+        "2026-11-22",
+        "1795341600",
+        "2026-11-22T10:00:00",
+        "yesterday",
+        "2026-11-22T10:00:0\u{660}Z",
+    ] {
         bad.push(with(kms(1), "eventTime", json!(time)));
     }
     for bad in bad {
@@ -263,7 +279,15 @@ fn a_record_of_kms_that_is_no_json_is_told_where_and_the_others_count() {
 
 #[test]
 fn records_out_of_order_and_over_the_years_end_are_handed_on_as_they_stand() {
-    let times = ["2027-01-01T00:00:00Z", "2026-12-31T23:59:59Z", "2026-01-01T00:00:00Z", "2028-02-29T12:00:00Z", "1970-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
+    let times = [
+        "2027-01-01T00:00:00Z",
+        "2026-12-31T23:59:59Z",
+        "2026-01-01T00:00:00Z",
+        "2028-02-29T12:00:00Z",
+        "1970-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ];
     let text = log(&times.map(|time| with(kms(0), "eventTime", json!(time))));
     let mut found = Vec::new();
     LogReader::new().read(&gzip(&text), |event, _| found.push(event.at.timestamp().format("%Y-%m-%dT%H:%M:%SZ").to_string()));

@@ -73,12 +73,7 @@ fn a_second_member_that_is_cut_keeps_what_stands_before_the_cut() {
     file.extend(stored(&second, 1000));
     let cut = start + 10 + 5 + 1000 + 5 + 900;
     let records_of_second = before(&second, 1900, &[]);
-    let expected = reading(
-        first.len() + 1900,
-        4 + records_of_second.report.records,
-        [0, 3].into_iter().chain(records_of_second.events),
-        &[(Truncated, cut)],
-    );
+    let expected = reading(first.len() + 1900, 4 + records_of_second.report.records, [0, 3].into_iter().chain(records_of_second.events), &[(Truncated, cut)]);
     assert_eq!(read(&file[..cut]), expected);
     // In its header: nothing of it.
     assert_eq!(read(&file[..start + 4]), reading(first.len(), 4, [0, 3], &[(Truncated, start + 4)]));

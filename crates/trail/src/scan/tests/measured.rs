@@ -63,12 +63,11 @@ fn plainly(text: &[u8]) -> Option<(Found, bool)> {
                 before = before.filter(|(_, has_colon)| !has_colon).map(|(name, _)| (name, true));
                 false
             }
-            (b' ' | b'\n' | b'\r' | b'\t', None) => false,
-            (_, None) => {
+            (byte, None) if !byte.is_ascii_whitespace() => {
                 before = None;
                 false
             }
-            (_, Some(_)) => false,
+            _ => false,
         };
         found.structure[at / 64] |= u64::from(is_structure) << (at % 64);
         if depth == 0 {

@@ -21,7 +21,8 @@ fn in_pieces(text: &[u8], ends: &[usize]) -> Outcome {
     let mut end = Ok(0);
     let last = text.len();
     for piece_end in ends.iter().copied().filter(|end| *end < last).chain([last]) {
-        let outcome = scanner.piece(&text[start..piece_end], piece_end == last, |record| found.push((start + record.at, record.text.to_owned(), record.is_mended)));
+        let outcome =
+            scanner.piece(&text[start..piece_end], piece_end == last, |record| found.push((start + record.at, record.text.to_owned(), record.is_mended)));
         match outcome {
             Ok(consumed) => {
                 start += consumed;
@@ -56,9 +57,11 @@ fn logs() -> impl Strategy<Value = Vec<u8>> {
             r#""a" : null"#, r#""a":-1.5e9"#, r#""a\"Records":"]}""#, r#""a":[[{"b":"]"}],{}]"#, r#""R\u0065cords":[{"eventSource":"kms.amazonaws.com"}]"#, r#""Records":null"#, r#""Records":{}"#,
         ]).prop_map(|member| member.as_bytes().to_vec()),
     ];
-    let document = (space.clone(), prop::collection::vec(member, 0..4)).prop_map(|(space, members)| [b"{", space.as_bytes(), &members.join(&b","[..]), space.as_bytes(), b"}"].concat());
+    let document = (space.clone(), prop::collection::vec(member, 0..4))
+        .prop_map(|(space, members)| [b"{", space.as_bytes(), &members.join(&b","[..]), space.as_bytes(), b"}"].concat());
     let between = prop::sample::select(vec!["", "\n", "\u{feff}", " \u{feff}"]);
-    prop::collection::vec((between, document), 1..3).prop_map(|documents| documents.into_iter().flat_map(|(between, document)| [between.as_bytes(), &document].concat()).collect())
+    prop::collection::vec((between, document), 1..3)
+        .prop_map(|documents| documents.into_iter().flat_map(|(between, document)| [between.as_bytes(), &document].concat()).collect())
 }
 
 proptest! {

@@ -9,7 +9,11 @@ type Classify = fn(&[u8; 64]) -> Masks;
 #[allow(unsafe_code, reason = "functions that are compiled for a feature cannot be called otherwise")]
 fn ways() -> Vec<(Classify, Measure)> {
     let mut ways: Vec<(Classify, Measure)> = Vec::new();
-    let has_bits = is_x86_feature_detected!("pclmulqdq") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") && is_x86_feature_detected!("popcnt") && is_x86_feature_detected!("lzcnt");
+    let has_bits = is_x86_feature_detected!("pclmulqdq")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("popcnt")
+        && is_x86_feature_detected!("lzcnt");
     if has_bits && is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has the features.
         ways.push((|bytes| unsafe { masks_32(bytes) }, |bytes, shape| unsafe { with_avx2(bytes, shape) }));

@@ -1,0 +1,283 @@
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    sync::{Mutex, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use chrono::{SubsecRound as _, TimeDelta, Utc};
+use kms_insights_model::{EventSelectors, TrailStatus};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::*;
+use crate::{
+    RetryPolicy, Stop,
+    cloud::{Answer, ApiError, Page, TrailEntry},
+};
+
+const PAGE: usize = 50;
+
+/// Something that was done with keys, so many minutes ago.
+#[derive(Clone)]
+struct Done {
+    minutes_ago: i64,
+    operation: &'static str,
+    keys: Vec<usize>,
+    refused: bool,
+}
+
+fn done(minutes_ago: i64, operation: &'static str, key: usize) -> Done {
+    Done { minutes_ago, operation, keys: vec![key], refused: false }
+}
+
+/// An event history that answers as CloudTrail does, and counts.
+#[derive(Default)]
+struct History {
+    /// Newest first.
+    events: Vec<Done>,
+    requests: AtomicUsize,
+    refusal: Option<ErrorCode>,
+    /// Whether each page names itself as the next.
+    is_endless: bool,
+    /// Whether events are found by their keys.
+    knows_keys: bool,
+}
+
+impl History {
+    fn of(mut events: Vec<Done>) -> Self {
+        events.sort_by_key(|done| done.minutes_ago);
+        Self { events, knows_keys: true, ..Self::default() }
+    }
+}
+
+fn key(number: usize) -> KeyId {
+    format!("00000000-0000-0000-0000-{number:012}").parse().unwrap()
+}
+
+fn account() -> AccountId {
+    "111122223333".parse().unwrap()
+}
+
+fn region() -> Region {
+    "eu-central-1".parse().unwrap()
+}
+
+fn arn(number: usize) -> String {
+    KeyArn::new(account(), region(), key(number)).to_string()
+}
+
+/// Moments of one test are told from one.
+fn ago(now: Timestamp, minutes: i64) -> Timestamp {
+    now - TimeDelta::minutes(minutes)
+}
+
+fn event(now: Timestamp, at: usize, done: &Done) -> HistoryEvent {
+    let moment = ago(now, done.minutes_ago);
+    let mut record = json!({
+        "eventTime": moment.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "eventSource": "kms.amazonaws.com",
+        "eventName": done.operation,
+        "awsRegion": "eu-central-1",
+        "eventID": format!("event-{at}"),
+        "recipientAccountId": "111122223333",
+        "userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/app/session"},
+        "resources": done.keys.iter().map(|key| json!({"ARN": arn(*key)})).collect::<Vec<_>>(),
+    });
+    if done.refused {
+        record["errorCode"] = "AccessDenied".into();
+    }
+    HistoryEvent { name: done.operation.to_owned(), at: moment, record: record.to_string() }
+}
+
+struct Served {
+    history: History,
+    now: Timestamp,
+}
+
+impl TrailReader for Served {
+    async fn trails(&self) -> Answer<Vec<TrailEntry>> {
+        Ok(Vec::new())
+    }
+
+    async fn status(&self, _: &str) -> Answer<TrailStatus> {
+        Ok(TrailStatus { is_logging: true, started_at: None, stopped_at: None })
+    }
+
+    async fn selectors(&self, _: &str) -> Answer<EventSelectors> {
+        Ok(EventSelectors::Basic(Vec::new()))
+    }
+
+    async fn events(&self, sought: &Sought, token: Option<String>) -> Answer<Page<HistoryEvent>> {
+        self.history.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(code) = self.history.refusal {
+            return Err(ApiError { code, aws_code: None, message: "no".to_owned() });
+        }
+        let from: usize = token.as_deref().map_or(0, |token| token.parse().unwrap());
+        let fits = |done: &Done| match sought {
+            Sought::Resource(name) => self.history.knows_keys && done.keys.iter().any(|key| arn(*key) == *name),
+            Sought::Operation(name) => done.operation == *name,
+        };
+        let all: Vec<(usize, &Done)> = self.history.events.iter().enumerate().filter(|(_, done)| fits(done)).collect();
+        let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());
+        let next = if self.history.is_endless { Some("0".to_owned()) } else { next };
+        let items = all.into_iter().skip(from).take(PAGE).map(|(at, done)| event(self.now, at, done)).collect();
+        Ok(Page { items, next, truncated: false })
+    }
+}
+
+#[derive(Default)]
+struct Told(Mutex<BTreeMap<KeyId, Fact<EventHistory>>>);
+
+impl Sink for Told {
+    async fn record(&self, record: StagedRecord) -> Result<(), SinkError> {
+        if let StagedRecord::History(history) = record {
+            let again = self.0.lock().unwrap().insert(history.arn.key_id().clone(), history.event_history);
+            assert_eq!(again, None, "each key is told of once");
+        }
+        Ok(())
+    }
+}
+
+/// What is told of so many keys, in their order, and by how many requests.
+async fn looked_through(history: History, keys: usize, until: Until) -> (Vec<Fact<EventHistory>>, usize, Timestamp) {
+    let (served, told) = (Served { history, now: Utc::now().trunc_subsecs(0) }, Told::default());
+    let (requests, bucket) = (Requests::new(RetryPolicy::default(), NonZeroUsize::MIN, Stop::default()), Bucket::new(ApiAction::CloudTrailLookupEvents, 1.0));
+    let reading = HistoryReading { account: account(), region: &region(), trail: &served, requests: &requests, sink: &told, bucket: &bucket, until };
+    reading.read((0..keys).map(key).collect()).await.unwrap();
+    (told.0.into_inner().unwrap().into_values().collect(), served.history.requests.into_inner(), served.now)
+}
+
+/// The operation of each key's last use and how many minutes ago that was; the code of what lacks.
+async fn last_uses(history: History, keys: usize) -> (Vec<Result<Option<(String, i64)>, ErrorCode>>, usize) {
+    let (told, requests, now) = looked_through(history, keys, Until::always()).await;
+    let last = |fact: Fact<EventHistory>| match fact {
+        Fact::Observed(history) => Ok(history.last_use.map(|found| (found.operation, (now - found.at).num_minutes()))),
+        lacking => Err(lacking.failure().unwrap().code),
+    };
+    (told.into_iter().map(last).collect(), requests)
+}
+
+fn used(operation: &str, minutes_ago: i64) -> Result<Option<(String, i64)>, ErrorCode> {
+    Ok(Some((operation.to_owned(), minutes_ago)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_keys_are_asked_for_one_by_one_and_each_costs_a_request() {
+    let history = History::of((0..5).flat_map(|key| [done(90, "Decrypt", key), done(60, "Encrypt", key), done(30, "DescribeKey", key)]).collect());
+    assert_eq!(last_uses(history, 5).await, ((0..5).map(|_| used("Encrypt", 60)).collect(), 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_use_is_told_with_the_role_behind_it() {
+    let (told, _, now) = looked_through(History::of(vec![done(60, "Decrypt", 0)]), 1, Until::always()).await;
+    let last_use = RecordedUse {
+        at: ago(now, 60),
+        operation: "Decrypt".to_owned(),
+        principal: Some("arn:aws:iam::111122223333:role/app".to_owned()),
+        resource: None,
+        cloudtrail_event_id: "event-0".to_owned(),
+    };
+    let expected = EventHistory { last_use: Some(last_use), reaches_back_to: EventHistory::beginning(now), is_conclusive: true };
+    assert_eq!(told, [Fact::Observed(expected)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_inventory_asks_and_what_was_refused_is_no_use() {
+    let refused = |key| Done { refused: true, ..done(5, "Decrypt", key) };
+    let reads = ["DescribeKey", "GetKeyPolicy", "ListGrants", "ListResourceTags", "GetKeyRotationStatus", "GetPublicKey", "CreateGrant", "RetireGrant"];
+    let mut events: Vec<Done> = (0..70).flat_map(|day| reads.map(|operation| done(day * 1440, operation, 0))).collect();
+    events.extend([refused(0), refused(1), done(80 * 1440, "Decrypt", 0), done(10, "DescribeKey", 1)]);
+    // 560 reads are eleven pages; the use is on the twelfth.
+    assert_eq!(last_uses(History::of(events), 2).await, (vec![used("Decrypt", 80 * 1440), Ok(None)], 13));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_busy_keys_are_settled_by_the_first_pages_of_their_operations() {
+    let events = (0..500_i64).map(|at| done(at, "GenerateDataKey", usize::try_from(at % 100).unwrap())).collect();
+    let (told, requests) = last_uses(History::of(events), 100).await;
+    assert_eq!(told, (0..100).map(|key| used("GenerateDataKey", key)).collect::<Vec<_>>());
+    assert_eq!(requests, CRYPTOGRAPHIC.len() + 1, "two pages of one operation, one of each other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_of_all_operations_is_found_and_re_encryption_is_a_use_of_both_keys() {
+    let mut events: Vec<Done> = (0..40).map(|key| done(1000, "Decrypt", key)).collect();
+    events.extend((0..20).map(|key| done(500, "Sign", key)));
+    events.push(Done { keys: vec![30, 31], ..done(300, "ReEncrypt", 0) });
+    let (told, requests) = last_uses(History::of(events), 40).await;
+    let expected = |key| match key {
+        0..20 => used("Sign", 500),
+        30 | 31 => used("ReEncrypt", 300),
+        _ => used("Decrypt", 1000),
+    };
+    assert_eq!((told, requests), ((0..40).map(expected).collect(), CRYPTOGRAPHIC.len()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_nobody_used_are_settled_when_every_operation_is_at_its_end() {
+    let (told, requests, _) = looked_through(History::of(vec![done(1, "Decrypt", 7)]), 60, Until::always()).await;
+    let unused = |fact: &Fact<EventHistory>| fact.observed().is_some_and(|history| history.last_use.is_none() && history.is_conclusive);
+    assert_eq!((told.iter().filter(|fact| unused(fact)).count(), requests), (59, CRYPTOGRAPHIC.len()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_key_among_quiet_ones_does_not_cost_all_of_its_pages() {
+    // One key has 10,000 events, which are 200 pages; forty others were used once, before all of them.
+    let mut events: Vec<Done> = (0..10_000).map(|at| done(at, "Decrypt", 0)).collect();
+    events.extend((1..=40).map(|key| done(20_000, "Decrypt", key)));
+    let (told, requests) = last_uses(History::of(events), 41).await;
+    assert_eq!(told[1..], vec![used("Decrypt", 20_000); 40]);
+    assert_eq!(requests, CRYPTOGRAPHIC.len() + 41 + 40, "as many in vain as there are keys left, and then one for each");
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_keys_with_endless_reads_are_looked_for_by_operation() {
+    let mut events: Vec<Done> = (0..3).flat_map(|key| (0..2_000).map(move |at| done(at, "DescribeKey", key))).collect();
+    events.extend((0..3).map(|key| done(5_000, "Decrypt", key)));
+    let (told, requests) = last_uses(History::of(events), 3).await;
+    assert_eq!(told, vec![used("Decrypt", 5_000); 3]);
+    // By key each would have been on its 41st page.
+    assert!(requests <= 2 * CRYPTOGRAPHIC.len() + 4, "{requests}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_that_calls_keys_otherwise_is_searched_by_operation() {
+    let history = History { knows_keys: false, ..History::of(vec![done(60, "Decrypt", 0)]) };
+    assert_eq!(last_uses(history, 2).await, (vec![used("Decrypt", 60), Ok(None)], 2 + CRYPTOGRAPHIC.len()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_use_of_a_key_that_is_not_named_may_be_of_any_and_leaves_nothing_certain() {
+    let unnamed = Done { keys: Vec::new(), ..done(60, "Decrypt", 0) };
+    for (events, expected) in [(vec![unnamed.clone()], false), (vec![Done { refused: true, ..unnamed }], true)] {
+        let (told, _, _) = looked_through(History::of(events), 20, Until::always()).await;
+        assert_eq!(told.iter().map(|fact| fact.observed().unwrap().is_conclusive).collect::<Vec<_>>(), vec![expected; 20]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_of_each_key_and_not_asked_for_again_and_again() {
+    for keys in [8, 100] {
+        let history = History { refusal: Some(ErrorCode::AccessDenied), ..History::default() };
+        let (told, requests) = last_uses(history, keys).await;
+        assert_eq!(told, vec![Err(ErrorCode::AccessDenied); keys]);
+        assert!(requests <= KEYS_AT_ONCE, "{requests}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_without_end_are_recognized() {
+    let history = History { is_endless: true, ..History::of(vec![done(60, "DescribeKey", 0)]) };
+    assert_eq!(last_uses(history, 1).await, (vec![Err(ErrorCode::EndlessPagination)], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_time_does_not_suffice_for_is_told_as_that_and_the_quota_is_kept() {
+    let events = (0..12).map(|key| done(60, "Decrypt", key)).collect();
+    let until = Until::budget(Instant::now().checked_add(Duration::from_secs(2)));
+    let (told, requests, _) = looked_through(History::of(events), 12, until).await;
+    let unread = told.iter().filter(|fact| fact.failure().is_some_and(|failure| failure.code == ErrorCode::Budget)).count();
+    // Two at once, and two more after a second.
+    assert_eq!((requests, unread, told.len()), (4, 8, 12));
+}
