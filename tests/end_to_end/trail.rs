@@ -107,10 +107,10 @@ async fn each_file_is_read_once_late_ones_are_found_and_scanning_again_changes_n
     let lake = world.lake_folder();
     let scan = ["trail", "scan", logs.path(), "--lake", lake.to_str().unwrap(), "--quiet"];
     // The first file of all comes last.
-    let late = logs.get(&logs.files[0]);
+    let bytes = logs.get(&logs.files[0]);
     logs.remove(&logs.files[0]);
     assert_eq!(world.run(&scan).await.code, Some(0));
-    logs.put(&logs.files[0], &late);
+    logs.put(&logs.files[0], &bytes);
     let second = world.run(&scan).await;
     assert!(second.stdout.contains("1 read, 0 unread or in part, 5 known from earlier scans, 6 in all"), "{second:?}");
     let after_two = lake_of_scans(&world).await;

@@ -57,6 +57,8 @@ struct Open<K, T> {
 }
 
 /// One of its Regions.
+type UnitOf<S> = OpenUnit<<S as Session>::Kms, <S as Session>::Trail>;
+
 struct OpenUnit<K, T> {
     region: Region,
     kms: Arc<K>,
@@ -98,7 +100,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         ou_path: impl Future<Output = Fact<String>>,
     ) -> Result<Tails, SinkError> {
         let id = account.id;
-        let mut tails = Tails::new();
+        let mut last_usages = Tails::new();
         // The semaphore is never closed.
         let mut open = self.may_be_open.acquire_many(PLACES_TO_OPEN.into()).await.ok();
         let mut turn = self.turns.next(Purpose::Open, place).await;
@@ -106,7 +108,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         if prior.is_complete(chrono::Utc::now()) {
             (self.observer)(Event::AccountStarted { account: id, name: account.name });
             (self.observer)(Event::AccountFinished { account: id, keys: prior.keys.values().map(|keys| keys.len() as u64).sum(), failure: None });
-            return Ok(tails);
+            return Ok(last_usages);
         }
         // What is kept of an earlier attempt is kept for as few accounts at once as can be.
         let in_one_turn = !prior.keys.is_empty();
@@ -114,7 +116,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         // Boxed, as is the reading below: what waits for its turn is small.
         let opened = match Box::pin(self.session(&account, &way)).await {
             Err(failure) => Err(failure),
-            Ok(session) => Ok(Box::pin(self.open(&account, &session, prior, &mut tails)).await?),
+            Ok(session) => Ok(Box::pin(self.open(&account, &session, prior, &mut last_usages)).await?),
         };
         if let Ok(opened) = opened.as_ref()
             && !in_one_turn
@@ -147,7 +149,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         let account = Account { ou_path: known_before(ou_path.await, earlier.map(|(path, _)| path)), ..account };
         let record = AccountRecord { account, skipped: None, access, regions, region_listing };
         self.sink.record(StagedRecord::Account(Box::new(record))).await?;
-        Ok(tails)
+        Ok(last_usages)
     }
 
     fn until(&self) -> Until {
@@ -167,7 +169,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         account: &Account,
         session: &C::Session,
         mut prior: PriorAccount,
-        tails: &mut Tails,
+        last_usages: &mut Tails,
     ) -> Result<Open<<C::Session as Session>::Kms, <C::Session as Session>::Trail>, SinkError> {
         let until = self.until();
         let (regions, region_listing) = self.regions(session, until, prior.record.as_ref()).await;
@@ -192,7 +194,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
             }
             let (usage, queued) = self.usages(&listing, &known);
             let trail = Arc::new(session.trail(region));
-            let tail = UsageReading {
+            let last_usage = UsageReading {
                 account: account.id,
                 region: region.clone(),
                 kms: Arc::clone(&kms),
@@ -207,7 +209,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
                 prior: usages,
                 histories,
             };
-            tails.spawn(tail.read(queued));
+            last_usages.spawn(last_usage.read(queued));
             units.push(OpenUnit { region: region.clone(), kms, trail, trails, usage, known, record, listing });
         }
         Ok(Open { regions, region_listing, units, empty })
@@ -251,11 +253,7 @@ impl<C: Cloud, S: Sink> AccountReading<C, S> {
         }
     }
 
-    async fn read_units(
-        &self,
-        account: AccountId,
-        units: Vec<OpenUnit<<C::Session as Session>::Kms, <C::Session as Session>::Trail>>,
-    ) -> Result<u64, SinkError> {
+    async fn read_units(&self, account: AccountId, units: Vec<UnitOf<C::Session>>) -> Result<u64, SinkError> {
         let until = self.until();
         let readings = units.into_iter().map(|unit| async move {
             let OpenUnit { region, kms, trail, trails, usage, known, record, listing } = unit;

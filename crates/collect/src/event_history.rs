@@ -69,6 +69,7 @@ impl Waste {
 }
 
 /// What some events tell.
+#[allow(clippy::struct_field_names, reason = "uses among what events tell")]
 struct Uses {
     uses: Vec<(KeyId, RecordedUse)>,
     /// Whether one of them is a use of a key that it does not name: it may be of any.
@@ -264,31 +265,21 @@ impl<T: TrailReader, S: Sink> HistoryReading<'_, T, S> {
                 if record.error_code.is_some() || !CRYPTOGRAPHIC.contains(&&*record.name) {
                     return;
                 }
-                let mut is_named = false;
-                let mut used = |arn: &KeyArn, resource: Option<&str>| {
-                    is_named = true;
-                    if arn.account() == self.account && *arn.region() == *self.region {
-                        let principal = Some(principal(&record.identity).into_owned()).filter(|principal| !principal.is_empty());
-                        let found = RecordedUse {
-                            at: record.at.timestamp(),
-                            operation: record.name.to_string(),
-                            principal,
-                            resource: resource.map(str::to_owned),
-                            cloudtrail_event_id: record.id.to_string(),
-                        };
-                        uses.push((arn.key_id().clone(), found));
-                    }
-                };
-                touched(record, |key| {
-                    if let Ok(arn) = key.key.parse() {
-                        used(&arn, key.resource);
-                    }
-                });
-                if !is_named {
-                    match self.as_on_the_wire(&event.record) {
-                        Some(arn) => used(&arn, None),
-                        None => is_any_unnamed = true,
-                    }
+                let mut named: Vec<(KeyArn, Option<String>)> = Vec::new();
+                touched(record, |key| named.extend(key.key.parse().ok().map(|arn| (arn, key.resource.map(str::to_owned)))));
+                if named.is_empty() {
+                    named.extend(self.as_on_the_wire(&event.record).map(|arn| (arn, None)));
+                }
+                is_any_unnamed |= named.is_empty();
+                for (arn, resource) in named.into_iter().filter(|(arn, _)| arn.account() == self.account && *arn.region() == *self.region) {
+                    let found = RecordedUse {
+                        at: record.at.timestamp(),
+                        operation: record.name.to_string(),
+                        principal: Some(principal(&record.identity).into_owned()).filter(|principal| !principal.is_empty()),
+                        resource,
+                        cloudtrail_event_id: record.id.to_string(),
+                    };
+                    uses.push((arn.key_id().clone(), found));
                 }
             });
             if !report.is_whole() {

@@ -160,9 +160,9 @@ impl Scan {
     async fn day(&mut self, day: Option<NaiveDate>, mut files: Vec<LogFile>) -> Result<(), Trouble> {
         self.summary.files_listed += signed(files.len() as u64);
         // Of files without a day those that were read are filed under the first day there is.
-        let filed = day.unwrap_or_default();
+        let log_date = day.unwrap_or_default();
         if let Some(history) = &self.history {
-            let known = history.known_files(&self.job.source.name, filed).await.map_err(|error| trouble(&error))?;
+            let known = history.known_files(&self.job.source.name, log_date).await.map_err(|error| trouble(&error))?;
             let before = files.len();
             files.retain(|file| {
                 let earlier = known.get(&file.path).filter(|known| unsigned(known.bytes) == file.object.size);
@@ -184,7 +184,7 @@ impl Scan {
             self.take(read?).await?;
         }
         drop(read);
-        self.write_files(filed).await?;
+        self.write_files(log_date).await?;
         self.write_if_full(day).await
     }
 

@@ -203,59 +203,11 @@ impl Source {
             }
             if self.only.is_none() {
                 for folder in listed.common_prefixes {
-                    self.enter(&place, folder, wanted, &mut plan, &mut waiting);
+                    enter(&place, folder, wanted, &mut plan, &mut waiting);
                 }
             }
         }
         Ok(plan)
-    }
-
-    /// Decides about a folder by its name and by those above it.
-    fn enter(&self, above: &Place, folder: Path, wanted: &Wanted, plan: &mut Plan, waiting: &mut Vec<Place>) {
-        let name = folder.filename().unwrap_or_default().to_owned();
-        let mut place = Place { path: folder, ..above.clone() };
-        let number = |digits: usize| {
-            Some(&name).filter(|name| name.len() == digits && name.bytes().all(|byte| byte.is_ascii_digit())).and_then(|name| name.parse::<u32>().ok())
-        };
-        match (above.is_region, above.year, above.month) {
-            (true, None, _) if let Some(year) = number(4).and_then(|year| i32::try_from(year).ok()) => {
-                place.year = Some(year);
-                let days = (NaiveDate::from_ymd_opt(year, 1, 1), NaiveDate::from_ymd_opt(year, 12, 31));
-                if matches!(days, (Some(first), Some(last)) if wanted.days(first, last)) {
-                    waiting.push(place);
-                }
-            }
-            (true, Some(year), None) if let Some(month) = number(2) => {
-                place.month = Some(month);
-                let first = NaiveDate::from_ymd_opt(year, month, 1);
-                let last = first.and_then(|first| first.checked_add_months(chrono::Months::new(1))?.pred_opt());
-                if matches!((first, last), (Some(first), Some(last)) if wanted.days(first, last)) {
-                    waiting.push(place);
-                }
-            }
-            (true, Some(year), Some(month)) if let Some(day) = number(2).and_then(|day| NaiveDate::from_ymd_opt(year, month, day)) => {
-                if wanted.days(day, day) {
-                    plan.folders.entry(day).or_default().push(place.path);
-                }
-            }
-            _ => {
-                if let Ok(account) = name.parse::<AccountId>() {
-                    plan.accounts.insert(account);
-                    if !wanted.account(&account) {
-                        return;
-                    }
-                } else if let Ok(region) = name.parse::<Region>() {
-                    if !wanted.region(&region) {
-                        return;
-                    }
-                    place = Place { is_region: true, path: place.path, ..Place::default() };
-                } else if matches!(name.as_str(), "CloudTrail-Digest" | "CloudTrail-Insight" | "Config" | "elasticloadbalancing" | "vpcflowlogs") {
-                    // What AWS files beside a trail's log files.
-                    return;
-                }
-                waiting.push(place);
-            }
-        }
     }
 
     /// The wanted log files of a day: those of its folders, and those that lie elsewhere.
@@ -275,5 +227,53 @@ impl Source {
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
+    }
+}
+
+/// Decides about a folder by its name and by those above it.
+fn enter(above: &Place, folder: Path, wanted: &Wanted, plan: &mut Plan, waiting: &mut Vec<Place>) {
+    let name = folder.filename().unwrap_or_default().to_owned();
+    let mut place = Place { path: folder, ..above.clone() };
+    let number = |digits: usize| {
+        Some(&name).filter(|name| name.len() == digits && name.bytes().all(|byte| byte.is_ascii_digit())).and_then(|name| name.parse::<u32>().ok())
+    };
+    match (above.is_region, above.year, above.month) {
+        (true, None, _) if let Some(year) = number(4).and_then(|year| i32::try_from(year).ok()) => {
+            place.year = Some(year);
+            let days = (NaiveDate::from_ymd_opt(year, 1, 1), NaiveDate::from_ymd_opt(year, 12, 31));
+            if matches!(days, (Some(first), Some(last)) if wanted.days(first, last)) {
+                waiting.push(place);
+            }
+        }
+        (true, Some(year), None) if let Some(month) = number(2) => {
+            place.month = Some(month);
+            let first = NaiveDate::from_ymd_opt(year, month, 1);
+            let last = first.and_then(|first| first.checked_add_months(chrono::Months::new(1))?.pred_opt());
+            if matches!((first, last), (Some(first), Some(last)) if wanted.days(first, last)) {
+                waiting.push(place);
+            }
+        }
+        (true, Some(year), Some(month)) if let Some(day) = number(2).and_then(|day| NaiveDate::from_ymd_opt(year, month, day)) => {
+            if wanted.days(day, day) {
+                plan.folders.entry(day).or_default().push(place.path);
+            }
+        }
+        _ => {
+            if let Ok(account) = name.parse::<AccountId>() {
+                plan.accounts.insert(account);
+                if !wanted.account(&account) {
+                    return;
+                }
+            } else if let Ok(region) = name.parse::<Region>() {
+                if !wanted.region(&region) {
+                    return;
+                }
+                place = Place { is_region: true, path: place.path, ..Place::default() };
+            } else if matches!(name.as_str(), "CloudTrail-Digest" | "CloudTrail-Insight" | "Config" | "elasticloadbalancing" | "vpcflowlogs") {
+                // What AWS files beside a trail's log files.
+                return;
+            }
+            waiting.push(place);
+        }
     }
 }

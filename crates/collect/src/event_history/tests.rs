@@ -158,6 +158,7 @@ async fn last_uses(history: History, keys: usize) -> (Vec<Result<Option<(String,
     (told.into_iter().map(last).collect(), requests)
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as the answers that it is compared with are")]
 fn used(operation: &str, minutes_ago: i64) -> Result<Option<(String, i64)>, ErrorCode> {
     Ok(Some((operation.to_owned(), minutes_ago)))
 }

@@ -126,14 +126,14 @@ async fn what_a_scan_wrote_is_seen_when_it_is_published_and_not_before() {
 #[tokio::test]
 async fn of_two_scans_that_know_of_the_same_ones_the_first_to_end_is_published_and_the_other_leaves_nothing_for_long() {
     let (_folder, lake) = lake();
-    let (mut early, mut late) = (begin(&lake, 1).await, begin(&lake, 2).await);
+    let (mut one, mut other) = (begin(&lake, 1).await, begin(&lake, 2).await);
     let day = day("2026-11-21");
-    early.write(day, &[file_row(&scan_id(1), "a.json.gz", "read")]).await.unwrap();
-    late.write(day, &[file_row(&scan_id(2), "a.json.gz", "read")]).await.unwrap();
+    one.write(day, &[file_row(&scan_id(1), "a.json.gz", "read")]).await.unwrap();
+    other.write(day, &[file_row(&scan_id(2), "a.json.gz", "read")]).await.unwrap();
     let history = ScanHistory::open(&lake).await.unwrap();
-    late.publish(&scan_row(&scan_id(2))).await.unwrap();
+    other.publish(&scan_row(&scan_id(2))).await.unwrap();
     history.delete_leftovers(&scan_id(2)).await.unwrap();
-    assert!(matches!(early.publish(&scan_row(&scan_id(1))).await, Err(LakeError::AnotherScan)));
+    assert!(matches!(one.publish(&scan_row(&scan_id(1))).await, Err(LakeError::AnotherScan)));
     assert_eq!(
         objects(&lake).await,
         [

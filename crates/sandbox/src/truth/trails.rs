@@ -53,12 +53,11 @@ impl Truth {
             return None;
         }
         let action = ApiAction::CloudTrailLookupEvents;
-        let event_history = match self.refusal(key.account().id, region.as_str(), action, None) {
-            Some(code) => Fact::lacking(failure(action, code)),
-            None => {
-                let reaches_back_to = EventHistory::beginning(now);
-                Fact::Observed(EventHistory { last_use: last_use(key).filter(|found| found.at >= reaches_back_to), reaches_back_to, is_conclusive: true })
-            }
+        let event_history = if let Some(code) = self.refusal(key.account().id, region.as_str(), action, None) {
+            Fact::lacking(failure(action, code))
+        } else {
+            let reaches_back_to = EventHistory::beginning(now);
+            Fact::Observed(EventHistory { last_use: last_use(key).filter(|found| found.at >= reaches_back_to), reaches_back_to, is_conclusive: true })
         };
         Some(KeyHistory { arn: key.arn(), event_history })
     }
