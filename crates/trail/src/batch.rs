@@ -142,17 +142,14 @@ impl Batch {
         if !counted.contains(&event.name) {
             return;
         }
-        let caller = event.identity.account.as_deref();
-        let recipient = event.recipient.as_deref().or(caller).unwrap_or_default();
-        // One event, recorded in the caller's account and in the key's: the caller's record knows who it was.
-        let also_recorded_by = caller.filter(|caller| event.shared_id.is_some() && *caller != recipient);
+        let (recorded_by, also_recorded_by) = (event.recorded_by(), event.also_recorded_by().unwrap_or_default());
         // Where nobody tells the caller's account, both records go by the id that they share.
-        let id = EventId::new(event.shared_id.as_deref().filter(|_| caller.is_none()).unwrap_or(&event.id));
+        let id = EventId::new(event.shared_id.as_deref().filter(|_| event.identity.account.is_none()).unwrap_or(&event.id));
         let principal = principal(&event.identity);
         let invoked_by = event.identity.invoked_by.as_deref().unwrap_or_default();
         let mut id = Some(id);
         touched(event, |Touched { key, resource }| {
-            let parts = [&*event.name, &*principal, invoked_by, recipient, also_recorded_by.unwrap_or_default(), &*key, resource.unwrap_or_default()];
+            let parts = [&*event.name, &*principal, invoked_by, recorded_by, also_recorded_by, &*key, resource.unwrap_or_default()];
             let start = self.texts.len();
             let ends = parts.map(|part| {
                 if part.len() <= LONGEST_PART {

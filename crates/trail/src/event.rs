@@ -103,6 +103,17 @@ impl From<Malformed> for Unreadable {
 }
 
 impl<'r> KmsEvent<'r> {
+    /// The account whose record this is.
+    pub fn recorded_by(&self) -> &str {
+        self.recipient.as_deref().or(self.identity.account.as_deref()).unwrap_or_default()
+    }
+
+    /// The account of the caller, where it records the same event itself: that record knows who it was.
+    pub fn also_recorded_by(&self) -> Option<&str> {
+        let caller = self.identity.account.as_deref();
+        caller.filter(|caller| self.shared_id.is_some() && *caller != self.recorded_by())
+    }
+
     /// Reads a record.
     pub(crate) fn read(record: KmsRecord<'r>) -> Result<Self, Unreadable> {
         let mut event = Self::default();

@@ -88,8 +88,6 @@ impl KeyEvent {
             text.truncate(text.floor_char_boundary(LONGEST_TEXT));
             Some(text)
         };
-        let caller = event.identity.account.as_deref();
-        let recorded_by = event.recipient.as_deref().or(caller).unwrap_or_default();
         let mut events = Vec::new();
         touched(event, |touched| {
             events.push(Self {
@@ -105,8 +103,8 @@ impl KeyEvent {
                 response: json("responseElements"),
                 error_code: event.error_code.clone().map(Into::into),
                 id: event.id.clone().into_owned(),
-                recorded_by: recorded_by.to_owned(),
-                also_recorded_by: caller.filter(|caller| event.shared_id.is_some() && *caller != recorded_by).map(str::to_owned),
+                recorded_by: event.recorded_by().to_owned(),
+                also_recorded_by: event.also_recorded_by().map(str::to_owned),
             });
         });
         events

@@ -1,6 +1,6 @@
 //! The table `key_events`: what was done to keys, one event a row.
 
-use kms_insights_model::{Arn, Timestamp};
+use kms_insights_model::Timestamp;
 use kms_insights_trail::KeyEvent;
 
 use crate::table::table;
@@ -47,9 +47,7 @@ table! {
 
 /// The row of an event.
 pub fn row(scan: &str, event: KeyEvent) -> KeyEventRow {
-    let (account_id, region, key_id) = Arn::parse(&event.key_arn).map_or_else(Default::default, |arn| {
-        (arn.account.to_owned(), arn.region.to_owned(), arn.resource.strip_prefix("key/").unwrap_or(arn.resource).to_owned())
-    });
+    let (account_id, region, key_id) = super::parts_of_key(&event.key_arn);
     KeyEventRow {
         scan_id: scan.to_owned(),
         key_id,

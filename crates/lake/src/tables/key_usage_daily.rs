@@ -1,9 +1,9 @@
 //! The table `key_usage_daily`: who used which key on which day, for what.
 
-use kms_insights_model::{Arn, Timestamp};
+use kms_insights_model::Timestamp;
 use kms_insights_trail::DailyUse;
 
-use crate::table::table;
+use crate::{publish::signed, table::table};
 
 table! {
     /// One row per key, day, principal, operation and resource, as CloudTrail recorded them. Rows of several scans, and of one scan too, add up: sum `uses` and `errors`. Only what `trail_files` says was read is in it: no row is no proof that nothing happened.
@@ -41,16 +41,9 @@ table! {
     }
 }
 
-fn count(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 /// The row of a day's use.
 pub fn row(scan: &str, used: DailyUse) -> KeyUsageDailyRow {
-    let arn = Arn::parse(&used.key_arn);
-    let (account_id, region, key_id) = arn.map_or_else(Default::default, |arn| {
-        (arn.account.to_owned(), arn.region.to_owned(), arn.resource.strip_prefix("key/").unwrap_or(arn.resource).to_owned())
-    });
+    let (account_id, region, key_id) = super::parts_of_key(&used.key_arn);
     KeyUsageDailyRow {
         scan_id: scan.to_owned(),
         key_id,
@@ -62,8 +55,8 @@ pub fn row(scan: &str, used: DailyUse) -> KeyUsageDailyRow {
         resource: used.resource,
         invoked_by: used.invoked_by,
         recorded_by: used.recorded_by,
-        uses: count(used.uses),
-        errors: count(used.errors),
+        uses: signed(used.uses),
+        errors: signed(used.errors),
         first_at: used.first_at,
         last_at: used.last_at,
         last_used_at: used.last_used_at,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kms_insights_model::ApiAction;
+use kms_insights_model::{ApiAction, Arn};
 
 use crate::table::Table;
 
@@ -51,6 +51,13 @@ pub fn find(name: &str) -> Option<&'static Table> {
 /// The source actions of all tables: all that a collector needs, and so all that its sessions may do.
 pub fn required_actions() -> BTreeSet<ApiAction> {
     ALL.iter().flat_map(|table| table.columns).flat_map(|column| column.source).copied().collect()
+}
+
+/// Account, Region and id of a key, from the ARN of a log file's record: it may be an alias', whose name then stands for the id.
+fn parts_of_key(arn: &str) -> (String, String, String) {
+    Arn::parse(arn).map_or_else(Default::default, |arn| {
+        (arn.account.to_owned(), arn.region.to_owned(), arn.resource.strip_prefix("key/").unwrap_or(arn.resource).to_owned())
+    })
 }
 
 #[cfg(test)]
