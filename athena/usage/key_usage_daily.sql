@@ -4,10 +4,11 @@ WITH calls AS (
     SELECT
         r.eventname AS event_name,
         date_trunc('second', CAST(try(from_iso8601_timestamp(r.eventtime)) AT TIME ZONE 'UTC' AS timestamp(3))) AS event_at,
-        -- An event in two accounts is one in the caller's. Where nobody tells the caller's account, both records go by the id that they share.
-        CASE WHEN r.useridentity.accountid IS NULL THEN coalesce(r.sharedeventid, r.eventid) ELSE r.eventid END AS id,
-        -- The caller's account, where it records the same event itself.
-        CASE WHEN r.sharedeventid IS NOT NULL THEN nullif(r.useridentity.accountid, coalesce(r.recipientaccountid, r.useridentity.accountid)) END AS also_recorded_by,
+        r.eventid AS id,
+        -- The records of two accounts of one event share an id.
+        coalesce(r.sharedeventid, r.eventid) AS shared_id,
+        -- The caller's record knows the role.
+        r.sharedeventid IS NOT NULL AND coalesce(r.useridentity.accountid <> r.recipientaccountid, false) AS is_owners,
         coalesce(r.recipientaccountid, r.useridentity.accountid, '') AS recorded_by,
         -- The role and not its session, the user, the service that called on its own, the account; else whatever tells callers apart.
         coalesce(
@@ -57,13 +58,13 @@ WITH calls AS (
         FROM "kms_insights_database"."trail_files" t
         LEFT JOIN "kms_insights_database"."trail_scans" s ON t.scan_id = s.scan_id
         WHERE t.log_date BETWEEN '${since}' AND '${until}'
-          AND (t.scan_id = '${scan_id}' OR s.scan_id IS NOT NULL)
+          AND (t.scan_id = '${scan_id}' OR (s.scan_id IS NOT NULL AND t.status <> 'unread'))
         GROUP BY t.source, t.path
     ) f ON r."$path" = f.path
     WHERE r.log_date BETWEEN replace('${since}', '-', '/') AND replace('${until}', '-', '/')
       AND r.eventsource = 'kms.amazonaws.com'
       AND r.eventname IN (
-        'Decrypt', 'DeriveSharedSecret', 'Encrypt', 'GenerateDataKey', 'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext',
+        'Decapsulate', 'Decrypt', 'DeriveSharedSecret', 'Encapsulate', 'Encrypt', 'GenerateDataKey', 'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext',
         'GenerateDataKeyWithoutPlaintext', 'GenerateMac', 'ReEncrypt', 'Sign', 'Verify', 'VerifyMac'
       )
 ),
@@ -71,7 +72,11 @@ events AS (
     SELECT
         c.*,
         coalesce(element_at(c.listed_keys, 1), c.named_arns[2]) AS source_key,
-        coalesce(element_at(c.listed_keys, 2), c.named_arns[3]) AS destination_key,
+        -- Of one key that is listed alone an alias is another name: another key would be listed beside it.
+        CASE
+            WHEN cardinality(c.listed_keys) = 1 AND strpos(c.named_keys[3], 'alias/') > 0 THEN c.listed_keys[1]
+            ELSE coalesce(element_at(c.listed_keys, 2), c.named_arns[3])
+        END AS destination_key,
         CASE
             WHEN cardinality(c.listed_keys) > 0 THEN array_distinct(c.listed_keys)
             WHEN strpos(c.answered_key, ':key/') > 0 THEN ARRAY[c.answered_key]
@@ -84,8 +89,9 @@ events AS (
                 d.named_keys,
                 key -> CASE WHEN key LIKE 'arn:%' THEN key WHEN key LIKE 'alias/%' THEN concat(d.place, key) ELSE concat(d.place, 'key/', key) END
             ) AS named_arns,
-            -- CloudTrail may deliver an event again.
-            row_number() OVER (PARTITION BY d.id ORDER BY d.is_new, d.recorded_by, d.path) AS delivery
+            -- CloudTrail may deliver an event again, and records it in two accounts where the caller's is not the key's: then the caller's record counts, if it is read. What an earlier scan
+            -- counted by whichever record counts no more.
+            row_number() OVER (PARTITION BY d.shared_id ORDER BY d.is_new, d.is_owners, d.recorded_by, d.path) AS delivery
         FROM calls d
         WHERE d.event_at IS NOT NULL
           AND d.id <> ''
@@ -126,42 +132,30 @@ daily AS (
         u.resource,
         u.invoked_by,
         u.recorded_by,
-        u.also_recorded_by,
         count_if(u.is_new AND NOT u.has_failed) AS uses,
         count_if(u.is_new AND u.has_failed) AS errors,
         min(u.event_at) FILTER (WHERE u.is_new) AS first_at,
         max(u.event_at) FILTER (WHERE u.is_new) AS last_at,
         max(u.event_at) FILTER (WHERE u.is_new AND NOT u.has_failed) AS last_used_at
     FROM uses u
-    GROUP BY date_format(u.event_at, '%Y-%m-%d'), u.key_arn, u.principal, u.event_name, u.resource, u.invoked_by, u.recorded_by, u.also_recorded_by
-),
--- Each row under its own account and, where the caller records the same events, under the caller's: so one pass tells which callers' log files are read. A second look at `daily`
--- would read all log files again.
-placed AS (
-    SELECT d.*, a.account, bool_or(d.recorded_by = a.account) OVER (PARTITION BY a.account) AS is_read
-    FROM daily d
-    CROSS JOIN UNNEST(ARRAY[d.recorded_by, d.also_recorded_by]) AS a (account)
+    GROUP BY date_format(u.event_at, '%Y-%m-%d'), u.key_arn, u.principal, u.event_name, u.resource, u.invoked_by, u.recorded_by
 )
 SELECT
     '${scan_id}' AS scan_id,
-    p.key_arn,
-    regexp_replace(p.key_arn, '^(?:[^:]*:){5}(?:key/)?', '') AS key_id,
-    split_part(p.key_arn, ':', 5) AS account_id,
-    split_part(p.key_arn, ':', 4) AS region,
-    p.principal,
-    p.event_name,
-    p.resource,
-    p.invoked_by,
-    p.recorded_by,
-    sum(p.uses) AS uses,
-    sum(p.errors) AS errors,
-    min(p.first_at) AS first_at,
-    max(p.last_at) AS last_at,
-    max(p.last_used_at) AS last_used_at,
-    p.event_date
-FROM placed p
--- What two accounts record counts from the caller's record, which knows the role, if the caller's log files are read; else from the owner's.
-WHERE p.account = coalesce(p.also_recorded_by, p.recorded_by)
-  AND (p.also_recorded_by IS NULL OR NOT p.is_read)
-GROUP BY p.key_arn, p.principal, p.event_name, p.resource, p.invoked_by, p.recorded_by, p.event_date
-HAVING sum(p.uses) + sum(p.errors) > 0
+    d.key_arn,
+    regexp_replace(d.key_arn, '^(?:[^:]*:){5}(?:key/)?', '') AS key_id,
+    split_part(d.key_arn, ':', 5) AS account_id,
+    split_part(d.key_arn, ':', 4) AS region,
+    d.principal,
+    d.event_name,
+    d.resource,
+    d.invoked_by,
+    d.recorded_by,
+    d.uses,
+    d.errors,
+    d.first_at,
+    d.last_at,
+    d.last_used_at,
+    d.event_date
+FROM daily d
+WHERE d.uses + d.errors > 0

@@ -34,5 +34,6 @@ WHERE NOT EXISTS (
     FROM "kms_insights_database"."trail_files" f
     JOIN "kms_insights_database"."trail_scans" s ON f.scan_id = s.scan_id
     WHERE f.log_date BETWEEN '${since}' AND '${until}'
+      AND f.status <> 'unread'
       AND concat(f.source, '/', f.path) = l.path
 )

@@ -7,7 +7,7 @@ SELECT
     CAST(current_timestamp AT TIME ZONE 'UTC' AS timestamp(3)) AS finished_at,
     'sql' AS tool_version,
     ARRAY[
-        'Decrypt', 'DeriveSharedSecret', 'Encrypt', 'GenerateDataKey', 'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext',
+        'Decapsulate', 'Decrypt', 'DeriveSharedSecret', 'Encapsulate', 'Encrypt', 'GenerateDataKey', 'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext',
         'GenerateDataKeyWithoutPlaintext', 'GenerateMac', 'ReEncrypt', 'Sign', 'Verify', 'VerifyMac'
     ] AS use_events,
     count(*) AS files_listed,
@@ -20,6 +20,7 @@ SELECT
     -- Counting these would take reading the log files once more.
     CAST(NULL AS bigint) AS repeated_records,
     CAST(NULL AS bigint) AS uses_without_key,
+    CAST(NULL AS bigint) AS errors_without_key,
     date_format(date_parse(substr('${scan_id}', 1, 8), '%Y%m%d'), '%Y-%m-%d') AS scan_date
 FROM "kms_insights_database"."trail_files" f
 WHERE f.log_date BETWEEN '${since}' AND '${until}'

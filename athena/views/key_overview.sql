@@ -1,4 +1,4 @@
--- What is there to know about each key? One row per key with the columns that are asked for most. Of its findings, those that somebody puts up with until the day of the run or longer are counted apart, as waived_findings. facts_lacking names what could not be read.
+-- What is there to know about each key? One row per key with the columns that are asked for most. Of its findings, those that somebody puts up with until the day of the run or longer are counted apart, as waived_findings. days_since_last_use counts from the last use that is known. unused_since is from when on there was none for certain, null where nobody can tell. facts_lacking names what could not be read.
 CREATE OR REPLACE VIEW key_overview AS
 SELECT
     k.key_arn,
@@ -26,6 +26,7 @@ SELECT
     u.last_used_at,
     u.operation AS last_used_operation,
     date_diff('day', CAST(u.last_used_at AS date), CAST(r.finished_at AS date)) AS days_since_last_use,
+    u.unused_since,
     k.concern,
     k.outside_account,
     k.outside_organization,

@@ -1,4 +1,4 @@
--- When was each key last used, for what? One row per key. keyid is the ARN of a multi-Region key, whose id its Regions share. eventtime is null where no use is recorded, and verdict says whether that means never_used or unknown.
+-- When was each key last used, for what? One row per key. keyid is the ARN of a multi-Region key, whose id its Regions share. eventtime is null where no use is recorded, and verdict says whether that means never_used or unknown. There may have been a later use than that: unused_since is from when on there was none for certain, null where nobody can tell.
 CREATE OR REPLACE VIEW kms_key_last_used_table AS
 SELECT
     -- The Regions of a multi-Region key share its id: its ARN tells them apart where queries of the AWS workshop join on keyid.
@@ -10,6 +10,7 @@ SELECT
     u.principal AS username,
     u.operation AS eventname,
     u.resource,
+    u.unused_since,
     u.verdict,
     u.reason,
     u.evidence,

@@ -1,4 +1,4 @@
--- What would go from the monthly bill with the keys that look unneeded, by account and reason, and how sure is that? Each key counts once, under the first reason that holds. certainty is recorded where the records prove it, for a multi-Region key in all its Regions. Keys whose price is not known are counted apart.
+-- What would go from the monthly bill with the keys that look unneeded, by account and reason, and how sure is that? Each key counts once, under the first reason that holds. certainty is recorded where the records prove it, for a multi-Region key in all its Regions: an old use proves nothing unless it is known that there was none since. Keys whose price is not known are counted apart.
 CREATE OR REPLACE VIEW monthly_savings AS
 SELECT
     c.account_id,
@@ -19,11 +19,12 @@ FROM (
             WHEN u.last_used_at >= date_add('day', -90, r.started_at) THEN NULL
             WHEN u.verdict = 'used' AND u.last_used_at IS NULL THEN 'used, but it is not known when'
             WHEN m.set_last_used_at >= date_add('day', -90, r.started_at) THEN 'unused here, used in another Region'
-            WHEN COALESCE(u.status, 'failed') IN ('denied', 'failed') THEN 'the last use could not be read'
+            WHEN u.verdict = 'used' AND u.unused_since < date_add('day', -90, r.started_at) THEN 'not used for 90 days'
+            WHEN u.verdict = 'used' THEN 'the last known use is long ago, and there may be a later one'
+            WHEN COALESCE(u.status, 'failed') IN ('denied', 'failed') AND COALESCE(u.verdict, 'unknown') = 'unknown' THEN 'the last use could not be read'
             WHEN COALESCE(k.created_at, u.key_created_at) >= date_add('day', -90, r.started_at) THEN 'new, not used yet'
             WHEN u.verdict = 'never_used' THEN 'never used'
-            WHEN u.last_used_at IS NOT NULL THEN 'not used for 90 days'
-            WHEN k.state = 'Disabled' AND u.tracking_started_at < date_add('day', -90, r.started_at) THEN 'disabled'
+            WHEN k.state = 'Disabled' AND u.unused_since < date_add('day', -90, r.started_at) THEN 'disabled'
             ELSE 'no use recorded, but the records do not cover the life of the key'
         END AS reason,
         CASE
@@ -33,8 +34,8 @@ FROM (
             WHEN k.key_id LIKE 'mrk-%' AND k.multi_region_replica_arns IS NULL THEN 'unknown'
             WHEN m.keys_unknown > 0 OR m.other_keys < cardinality(k.multi_region_replica_arns) THEN 'unknown'
             WHEN COALESCE(k.created_at, u.key_created_at) >= date_add('day', -90, r.started_at) THEN 'unknown'
-            WHEN u.verdict = 'never_used' OR u.last_used_at IS NOT NULL THEN 'recorded'
-            WHEN k.state = 'Disabled' AND u.tracking_started_at < date_add('day', -90, r.started_at) THEN 'recorded'
+            WHEN u.verdict = 'never_used' THEN 'recorded'
+            WHEN (u.verdict = 'used' OR k.state = 'Disabled') AND u.unused_since < date_add('day', -90, r.started_at) THEN 'recorded'
             ELSE 'unknown'
         END AS certainty,
         k.snapshot_date,
@@ -48,7 +49,13 @@ FROM (
             x.account_id,
             x.key_id,
             max(x.last_used_at) AS set_last_used_at,
-            sum(CASE WHEN x.verdict = 'unknown' OR (x.verdict = 'used' AND x.last_used_at IS NULL) THEN 1 ELSE 0 END) AS keys_unknown,
+            sum(
+                CASE
+                    WHEN x.verdict = 'never_used' THEN 0
+                    WHEN x.verdict = 'used' AND x.unused_since < date_add('day', -90, l.started_at) THEN 0
+                    ELSE 1
+                END
+            ) AS keys_unknown,
             count(*) - 1 AS other_keys
         FROM key_last_used x
         JOIN latest_run l ON x.snapshot_date = l.snapshot_date AND x.run_id = l.run_id

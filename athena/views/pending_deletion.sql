@@ -1,4 +1,4 @@
--- Which keys are about to be gone for good, and how many days are left to cancel that? A primary that waits for its replicas has no date yet. The state is unknown where it could not be read.
+-- Which keys are about to be gone for good, and how many days are left to cancel that? last_used_at is the last use that is known, and unused_since is from when on there was none for certain, null where nobody can tell. A primary that waits for its replicas has no date yet. The state is unknown where it could not be read.
 CREATE OR REPLACE VIEW pending_deletion AS
 SELECT
     k.key_arn,
@@ -15,6 +15,7 @@ SELECT
     COALESCE(u.verdict, 'unknown') AS usage_verdict,
     u.last_used_at,
     u.operation AS last_used_operation,
+    u.unused_since,
     k.grant_count,
     k.snapshot_date,
     k.run_id

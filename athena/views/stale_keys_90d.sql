@@ -1,4 +1,4 @@
--- Which customer managed keys were used once, but not in the 90 days before the snapshot? set_last_used_at is the last use of a multi-Region key in any Region. Keys that are to be deleted are not listed.
+-- Which customer managed keys were used once, and are known not to have been used in the 90 days before the snapshot? last_used_at is the last use that is recorded, evidence says by whom, and unused_since is from when on there was none for certain. A key of which nobody can tell that is not listed, however old its last known use. set_last_used_at is the last use of a multi-Region key in any Region. Keys that are to be deleted are not listed.
 CREATE OR REPLACE VIEW stale_keys_90d AS
 SELECT
     k.key_arn,
@@ -11,6 +11,8 @@ SELECT
     k.state,
     u.last_used_at,
     u.operation AS last_used_operation,
+    u.evidence,
+    u.unused_since,
     m.set_last_used_at,
     date_diff('day', CAST(u.last_used_at AS date), CAST(r.finished_at AS date)) AS days_since_last_use,
     k.grant_count,
@@ -30,4 +32,5 @@ LEFT JOIN (
 ) m ON m.run_id = k.run_id AND m.account_id = k.account_id AND m.key_id = k.key_id
 WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
     AND COALESCE(k.state, 'Enabled') NOT IN ('PendingDeletion', 'PendingReplicaDeletion')
-    AND u.last_used_at < date_add('day', -90, r.started_at)
+    AND u.verdict = 'used'
+    AND u.unused_since < date_add('day', -90, r.started_at)

@@ -1,4 +1,4 @@
--- For which customer managed keys is no use recorded, and is that proof? verdict is never_used where the records cover the key's whole life, else unknown with the reason. set_last_used_at is the last use of a multi-Region key in any Region. Keys that are to be deleted are not listed.
+-- For which customer managed keys is no use recorded, and is that proof? verdict is never_used where the records cover the key's whole life, else unknown. reason says why, and evidence who says so. unused_since is from when on it is known that the key was not used, null where nobody can tell. set_last_used_at is the last use of a multi-Region key in any Region. Keys that are to be deleted are not listed.
 CREATE OR REPLACE VIEW unused_keys AS
 SELECT
     k.key_arn,
@@ -12,6 +12,8 @@ SELECT
     k.created_at,
     COALESCE(u.verdict, 'unknown') AS verdict,
     CASE WHEN u.key_arn IS NULL THEN 'last usage was not read' ELSE u.reason END AS reason,
+    u.evidence,
+    u.unused_since,
     m.set_last_used_at,
     u.tracking_started_at,
     k.grant_count,

@@ -50,12 +50,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "waived_until", "waiver_reason", "rests_on",
     ),
     "key_last_used": (
-        "run_id", *KEY_COLUMNS, "last_used_at", "operation", "principal", "evidence", "cloudtrail_event_id", "kms_request_id", "tracking_started_at",
-        "key_created_at", "verdict", "reason", "status", "event_history_from", "event_history_status",
+        "run_id", *KEY_COLUMNS, "last_used_at", "unused_since", "operation", "principal", "evidence", "cloudtrail_event_id", "kms_request_id",
+        "tracking_started_at", "key_created_at", "verdict", "reason", "status", "event_history_from", "event_history_status",
     ),
     "trail_recording": (
         "run_id", "account_id", "region", "records_kms_reads", "reason", "trails", "trail_arn", "home_region", "is_organization_trail", "is_logging",
-        "logging_started_at", "logging_stopped_at", "s3_bucket", "s3_prefix", "status",
+        "logging_started_at", "logging_stopped_at", "last_delivery_at", "delivery_error", "s3_bucket", "s3_prefix", "status",
     ),
     "collection_errors": (
         "run_id", "account_id", "region", "key_arn", "key_id", "fact", "operation", "code", "retryable", "message", "next_step",

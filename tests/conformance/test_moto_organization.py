@@ -230,8 +230,8 @@ def test_every_error_tells_what_was_said_and_what_to_do(collected: Collected) ->
 def test_no_key_is_called_unused_where_its_use_could_not_be_read(collected: Collected) -> None:
     rows = collected.lake.rows("key_last_used")
     assert Counter(row["key_arn"] for row in rows) == Counter(list(collected.truth.keys))
-    assert {(row["verdict"], row["status"], row["last_used_at"], row["operation"], row["evidence"]) for row in rows} == {
-        ("unknown", "failed", None, None, None)
+    assert {(row["verdict"], row["status"], row["last_used_at"], row["unused_since"], row["operation"], row["evidence"]) for row in rows} == {
+        ("unknown", "failed", None, None, None, None)
     }
     assert all(row["reason"] for row in rows), "an unknown verdict says why"
 

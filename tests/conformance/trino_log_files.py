@@ -259,20 +259,28 @@ def cases() -> Iterator[tuple[list[Filed], list[Row]]]:
 
 def late() -> tuple[list[Filed], list[Row]]:
     """What comes a day later: events that were counted, one of them from the owner's log, and new ones. The rows are what is new."""
-    shared = {"sharedEventID": event_id(200), "recipientAccountId": OWNER, "userIdentity": {"type": "AWSAccount", "accountId": APP}}
+    in_owners_log = {"recipientAccountId": OWNER, "userIdentity": {"type": "AWSAccount", "accountId": APP}}
     root = {"type": "Root", "arn": f"arn:aws:iam::{OWNER}:root", "accountId": OWNER}
     records = [
         (APP, REGION, LATE_DAY, call(50, [key(50)], requestParameters=context(PARAMETER_ARN="p"))),
         (APP, REGION, LATE_DAY, call(201, [key(50)], f"{FIRST_DAY}T15:00:00Z", requestParameters=context(PARAMETER_ARN="p"))),
-        # The caller's log is read, though none of its files is new but the one with other events.
-        (OWNER, REGION, LATE_DAY, call(202, [key(40)], **shared)),
+        # The caller's record counted; of another call there is none, though the caller's log is read.
+        (OWNER, REGION, LATE_DAY, call(202, [key(40)], sharedEventID=event_id(40), **in_owners_log)),
+        (OWNER, REGION, LATE_DAY, call(204, [key(203)], sharedEventID=event_id(200), **in_owners_log)),
         (OWNER, REGION, LATE_DAY, call(203, [key(202)], recipientAccountId=OWNER, userIdentity=root)),
     ]
     rows = [
         row(key(50), at=f"{FIRST_DAY}T15:00:00Z", resource="p"),
         row(key(202), principal=root["arn"], recorded_by=OWNER),
+        row(key(203), principal=APP, recorded_by=OWNER),
     ]
     return records, rows
+
+
+def newer() -> tuple[list[Filed], list[Row]]:
+    """What comes after that: new events alone."""
+    at = f"{LATE_DAY}T01:00:00Z"
+    return [(APP, REGION, LATE_DAY, call(300, [key(50)], at))], [row(key(50), at=at)]
 
 
 def by_operation_and_context(operations: list[str], members: list[str]) -> list[Filed]:

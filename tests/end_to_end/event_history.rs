@@ -99,6 +99,10 @@ async fn each_account_and_region_says_whether_a_trail_records_uses_and_why_not()
         let row = |region| json!({"region": region, "recorded": recorded, "reason": reason, "is_logging": is_logging, "status": "observed"});
         assert_eq!(recording(trail.clone()).await, json!([row("eu-central-1"), row("us-east-1")]), "{trail:?}");
     }
+    let refused = (world_now() - TimeDelta::days(3)).format("%Y-%m-%d");
+    let reason = format!("the bucket of the trail organization-trail does not take its log files, since {refused}: AccessDenied");
+    let row = |region| json!({"region": region, "recorded": "unknown", "reason": reason, "is_logging": true, "status": "observed"});
+    assert_eq!(recording(TrailSetting { refused_days_ago: Some(3), ..whole() }).await, json!([row("eu-central-1"), row("us-east-1")]));
     let elsewhere = json!({"region": "eu-central-1", "recorded": "no", "reason": "there is no trail", "is_logging": null, "status": "observed"});
     let home = json!({"region": "us-east-1", "recorded": "yes", "reason": null, "is_logging": true, "status": "observed"});
     assert_eq!(recording(TrailSetting { single_region: true, ..whole() }).await, json!([elsewhere, home]));
@@ -165,4 +169,33 @@ async fn a_resumed_run_keeps_what_cloudtrail_said() {
     let requests = world.sandbox.requests();
     let asked = [LOOKUP, "cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus", "cloudtrail:GetEventSelectors"].map(|operation| requests.of(operation));
     assert_eq!(asked, [0; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uses_that_the_history_told_before_the_time_was_up_count_as_no_last_ones_and_resuming_finds_these() {
+    let world = World::start(organization(106, 1, 40), behaviour()).await;
+    world.sandbox.set_faults(vec![no_last_usage()]);
+    // Two requests a second: some operations are listed then, and others are not.
+    let collected = world.collect(&["--lookup-budget", "4s", "--quota-share", "1"]).await;
+    assert_eq!(collected.ended.code, Some(3));
+    let sql = "SELECT key_arn, last_used_at, evidence, event_history_status AS status, reason FROM key_last_used WHERE verdict = 'used'";
+    let told = world.query(sql).await;
+    let last = last_uses(&world);
+    assert!(!told.as_array().unwrap().is_empty());
+    for row in told.as_array().unwrap() {
+        let truth = last[row["key_arn"].as_str().unwrap()].as_deref();
+        assert!(row["last_used_at"].as_str() <= truth, "{row} {truth:?}");
+        assert_eq!((row["evidence"].as_str(), row["status"].as_str()), (Some("lookup"), Some("failed")), "{row}");
+        let reason = row["reason"].as_str().unwrap();
+        let why = "CloudTrail's event history could not be looked through as far as it would have had to be (budget)";
+        assert!(reason.starts_with("there may be a later use: ") && reason.contains(why), "{row}");
+    }
+    let lacking = world.query("SELECT DISTINCT code FROM collection_errors WHERE fact = 'event_history'").await;
+    assert_eq!(lacking, json!([{"code": "budget"}]));
+    let run = world.query("SELECT run_id FROM runs").await[0]["run_id"].as_str().unwrap().to_owned();
+    world.collect(&["--resume", &run]).await;
+    let rows = world.query("SELECT key_arn, last_used_at FROM key_last_used k JOIN latest_run r ON k.run_id = r.run_id").await;
+    let found: BTreeMap<String, Option<String>> =
+        rows.as_array().unwrap().iter().map(|row| (row["key_arn"].as_str().unwrap().to_owned(), row["last_used_at"].as_str().map(str::to_owned))).collect();
+    assert_eq!(found, last);
 }

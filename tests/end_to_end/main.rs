@@ -18,5 +18,6 @@ mod selection;
 mod spot_checks;
 mod trace;
 mod trail;
+mod trail_files;
 mod transient_faults;
 mod truth;

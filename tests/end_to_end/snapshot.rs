@@ -103,10 +103,12 @@ impl Comparable for FindingRow {
     fn mask(&mut self) {
         let mut evidence: Value = serde_json::from_str(&self.evidence).expect("evidence is JSON");
         // A window of the event history begins on the first whole day of ninety.
-        if let Some(since) = evidence.get_mut("tracking_started_at")
-            && since.as_str().is_some_and(|since| since.contains("T00:00:00+00:00") && !since.starts_with("2026-04-23"))
-        {
-            *since = Value::Null;
+        if let Some(from) = evidence.get("event_history_from").filter(|from| from.is_string()).cloned() {
+            for member in ["event_history_from", "unused_since"] {
+                if evidence.get(member) == Some(&from) {
+                    evidence[member] = Value::Null;
+                }
+            }
             self.evidence = evidence.to_string();
         }
         if let Some(message) = evidence.get_mut("message") {
@@ -123,6 +125,9 @@ impl Comparable for KeyLastUsedRow {
 
     fn mask(&mut self) {
         // Ninety days before the moment at which the event history was asked, and said so in the reason.
+        if self.unused_since == self.event_history_from {
+            self.unused_since = self.unused_since.map(|_| Timestamp::UNIX_EPOCH);
+        }
         self.event_history_from = self.event_history_from.map(|_| Timestamp::UNIX_EPOCH);
         let before = "event history, which goes back to ";
         if let Some(reason) = &mut self.reason
@@ -139,7 +144,10 @@ impl Comparable for TrailRecordingRow {
         format!("{} {}", self.account_id, self.region)
     }
 
-    fn mask(&mut self) {}
+    fn mask(&mut self) {
+        // A moment before it was asked for.
+        self.last_delivery_at = self.last_delivery_at.map(|_| Timestamp::UNIX_EPOCH);
+    }
 }
 
 impl Comparable for CollectionErrorRow {

@@ -288,7 +288,8 @@ async fn a_snapshot_knows_the_last_use_that_the_log_files_tell_where_kms_tells_n
             *known = known.clone().max((at, used.principal));
         }
     }
-    let rows = world.query("SELECT key_arn, last_used_at, principal, evidence, verdict, status, trail_started_at FROM key_last_used").await;
+    let rows =
+        world.query("SELECT key_arn, last_used_at, unused_since, principal, evidence, verdict, status, reason, trail_started_at FROM key_last_used").await;
     let by_trail: Vec<&Value> = rows.as_array().unwrap().iter().filter(|row| row["evidence"] == "trail").collect();
     assert!(by_trail.len() > 3, "{rows}");
     for row in by_trail {
@@ -296,6 +297,8 @@ async fn a_snapshot_knows_the_last_use_that_the_log_files_tell_where_kms_tells_n
         assert!(row["last_used_at"].as_str().unwrap() >= at.as_str(), "{row} {at}");
         assert_eq!((row["verdict"].as_str(), row["status"].as_str()), (Some("used"), Some("denied")), "{row}");
         assert!(row["principal"].is_string() && row["trail_started_at"].is_string(), "{row}");
+        // Log files do not tell that it was the last.
+        assert!(row["unused_since"].is_null() && row["reason"].as_str().unwrap().starts_with("there may be a later use: KMS could not be asked"), "{row}");
     }
     for row in rows.as_array().unwrap().iter().filter(|row| row["evidence"] != "trail") {
         assert!(!last.contains_key(row["key_arn"].as_str().unwrap()), "{row}");
@@ -303,4 +306,19 @@ async fn a_snapshot_knows_the_last_use_that_the_log_files_tell_where_kms_tells_n
     }
     let findings = world.query("SELECT DISTINCT rule FROM findings WHERE rule IN ('never-used', 'usage-unknown')").await;
     assert_eq!(findings, json!([]), "nothing is said of keys of which nobody knows");
+}
+
+#[tokio::test]
+async fn what_counts_as_a_use_for_a_scan_counts_as_one_for_the_scan_beside_a_collection() {
+    let behaviour = Behaviour { trail: TrailSetting { days: 1, ..TrailSetting::default() }, ..behaviour() };
+    let world = World::start(organization(3, 1, 1), behaviour).await;
+    let source = format!("s3://{}", TrailSetting::bucket(world.sandbox.organization()));
+    let mut by_variable = world.collect_command(&["--trail", &source]);
+    // One of the sandbox's keys hides something, so that the run is partial.
+    by_variable.env("KMS_INSIGHTS_USE_EVENTS", "Encrypt,Decrypt").output().await.unwrap();
+    let counted = world.query("SELECT use_events FROM trail_scans").await;
+    assert_eq!(counted, json!([{"use_events": ["Decrypt", "Encrypt"]}]));
+    let mut misspelt = world.collect_command(&["--trail", &source, "--use-events", "decrypt"]);
+    let ended = misspelt.output().await.unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{}", String::from_utf8_lossy(&ended.stderr));
 }

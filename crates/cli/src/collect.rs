@@ -76,6 +76,9 @@ pub(crate) struct CollectArguments {
     /// not read yet are scanned before the snapshot is published; `trail scan` reads older ones
     #[arg(long, env = "KMS_INSIGHTS_TRAIL", value_name = "S3-URL|DIR")]
     trail: Option<String>,
+    /// Which events of these log files count as uses [default: the cryptographic operations]
+    #[arg(long, env = "KMS_INSIGHTS_USE_EVENTS", value_delimiter = ',', value_name = "EVENT,…")]
+    use_events: Vec<String>,
     /// Go on with a run that was stopped or is partial, reading only what lacks of what it was to read; without a value, list such runs
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
     resume: Option<String>,
@@ -231,7 +234,7 @@ pub(crate) async fn run(arguments: CollectArguments, settings: Settings) -> Resu
         storage: arguments.lake.storage(&settings, resume.as_ref().map(Resume::storage)),
     };
     let scan = match arguments.trail.as_ref().or(settings.trail.as_ref()) {
-        Some(source) => Some(trail::beside_collection(source, &arguments.lake, &settings, &lake).await?),
+        Some(source) => Some(trail::beside_collection(source, &arguments.use_events, &arguments.lake, &settings, &lake).await?),
         None => None,
     };
     let job = Job { remembered: Some(remembered), options, resume, findings: settings.findings };

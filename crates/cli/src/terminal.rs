@@ -1,6 +1,6 @@
 //! Text from AWS on a terminal.
 
-use std::io::Write;
+use std::{borrow::Cow, fmt::Write as _, io::Write};
 
 use crate::exit::Trouble;
 
@@ -20,14 +20,29 @@ pub(crate) fn say(text: impl std::fmt::Display) {
 
 /// Replaces what a terminal would obey instead of show: control characters, and the marks that turn the direction of text.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => '\n',
-            c if c.is_control() => '\u{fffd}',
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+    text.chars().map(|c| if c != '\n' && is_obeyed(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The same for text of JSON, where an escape keeps what the text says: programs that write JSON escape less than a terminal needs.
+pub(crate) fn printable_json(text: &str) -> Cow<'_, str> {
+    // What of ASCII is obeyed stands between the values, or is escaped in them already.
+    if text.is_ascii() || !text.chars().any(|c| !c.is_ascii() && is_obeyed(c)) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if !c.is_ascii() && is_obeyed(c) {
+            // All of them have four digits. Writing to a String cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped.into()
 }
 
 /// The program as it was called, for commands that a person may copy: `kms-insights` from the search path, or the way to the file.
@@ -66,6 +81,15 @@ mod tests {
     #[test]
     fn escape_codes_of_an_account_name_do_not_reach_the_terminal() {
         assert_eq!(printable("\u{1b}[2Jpay\u{202e}roll"), "\u{fffd}[2Jpay\u{fffd}roll");
+    }
+
+    #[test]
+    fn json_says_the_same_with_what_a_terminal_would_obey_escaped() {
+        let said = serde_json::json!({ "resource": "\u{9b}2J\u{202e}é\u{1b}\u{7f}" });
+        let text = said.to_string();
+        let shown = printable_json(&text);
+        assert_eq!(shown, "{\"resource\":\"\\u009b2J\\u202eé\\u001b\u{7f}\"}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), said);
     }
 
     #[test]

@@ -116,8 +116,8 @@ pub enum Sought {
 /// An event of the event history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEvent {
-    /// `EventName`
-    pub name: String,
+    /// `EventName`; the record has it too.
+    pub name: Option<String>,
     /// `EventTime`
     pub at: Timestamp,
     /// `CloudTrailEvent`: the record, as JSON.

@@ -66,6 +66,17 @@ pub enum Event {
         /// Whether it lacks.
         lacking: bool,
     },
+    /// CloudTrail's event history is being looked through for keys of whose last usage KMS says nothing: told now and then of a search that takes longer, and once more at its end.
+    SearchingHistory {
+        /// The account.
+        account: AccountId,
+        /// The Region.
+        region: Region,
+        /// Requests so far.
+        requests: u64,
+        /// Keys that are still looked for; none at the end.
+        keys: u64,
+    },
     /// An account is done, last usage apart.
     AccountFinished {
         /// The account.

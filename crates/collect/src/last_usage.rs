@@ -20,7 +20,7 @@ use crate::{
     Event, LastUsageBudget, Observer, Sink, SinkError,
     call::{Requests, Until},
     cloud::{KmsReader, TrailReader},
-    event_history::HistoryReading,
+    event_history::{HistoryReading, Search},
     quota::Bucket,
 };
 
@@ -111,7 +111,7 @@ impl<K: KmsReader, T: TrailReader, S: Sink> UsageReading<K, T, S> {
         };
         let prior = std::mem::take(&mut self.prior);
         let now = chrono::Utc::now();
-        let told = |key: &KeyId| self.histories.get(key).is_some_and(|history| !history.is_lacking());
+        let told = |key: &KeyId| self.histories.get(key).is_some_and(|history| EventHistory::failure(history).is_none());
         let mut unsettled: BTreeSet<KeyId> =
             prior.iter().filter(|(key, usage)| !usage.is_lacking() && EventHistory::may_add_to(usage, now) && !told(key)).map(|(key, _)| key.clone()).collect();
         let this = &self;
@@ -155,6 +155,9 @@ impl<K: KmsReader, T: TrailReader, S: Sink> UsageReading<K, T, S> {
             sink: self.sink.as_ref(),
             bucket: &bucket,
             until: Until::budget(Instant::now().checked_add(self.lookup_budget)),
+            observer: &self.observer,
+            prior: unsettled.iter().filter_map(|key| Some((key.clone(), self.histories.get(key)?.observed()?.last_use.clone()?))).collect(),
+            search: Search::default(),
         };
         Box::pin(history.read(unsettled)).await
     }

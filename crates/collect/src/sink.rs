@@ -49,7 +49,7 @@ impl PriorAccount {
             let (usages, histories) = (self.usages.get(region), self.histories.get(region));
             let key_complete = |key: &KeyId, known: &KnownKey| {
                 let usage = usages.and_then(|usages| usages.get(key)).filter(|usage| !usage.is_lacking());
-                let has_history = || histories.and_then(|histories| histories.get(key)).is_some_and(|history| !history.is_lacking());
+                let has_history = || histories.and_then(|histories| histories.get(key)).is_some_and(|history| EventHistory::failure(history).is_none());
                 *known == KnownKey::Complete && usage.is_some_and(|usage| !EventHistory::may_add_to(usage, now) || has_history())
             };
             let trails_complete = || self.trails.get(region).is_some_and(|record| !record.is_lacking());

@@ -33,7 +33,7 @@ impl<T: TrailReader, S: Sink> TrailsReading<'_, T, S> {
             Err(failure) => Fact::lacking(failure),
             Ok(entries) => Fact::Observed(futures::future::join_all(entries.into_iter().map(|entry| self.one(entry, &status, &selectors))).await),
         };
-        let record = TrailRecord { account: self.account, region: self.region, trails };
+        let record = TrailRecord { account: self.account, region: self.region, asked_at: Some(chrono::Utc::now()), trails };
         self.sink.record(StagedRecord::Trails(Box::new(record))).await
     }
 

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
 };
 
-use kms_insights_model::{AccountId, Fact, KeyArn, KeyFacts, LastUsage, OrganizationId, PolicyText, Timestamp};
+use kms_insights_model::{AccountId, Fact, KeyArn, KeyFacts, OrganizationId, PolicyText, Timestamp, UsageEvidence};
 use kms_insights_policy::{
     Concern, PolicyDocument, PolicyError, StatementPrincipal, Surroundings,
     access::{AccessRow, Exposure, KeyPolicies, PolicyName, WayIn, key_access},
@@ -31,8 +31,8 @@ pub struct ReplicaPolicy {
 pub struct KeyContext<'a> {
     /// The key's facts.
     pub facts: &'a KeyFacts,
-    /// Its last usage.
-    pub last_usage: &'a Fact<LastUsage>,
+    /// What is known of its use, by whoever was asked.
+    pub last_usage: &'a Fact<UsageEvidence>,
     /// The moment to which terms and ages are counted: the run's, so that an analysis can be repeated.
     pub now: Timestamp,
     /// The accounts of the key's organization; `None` where they are not known.

@@ -256,6 +256,61 @@ fn of_a_keys_use_one_rule_speaks_at_most() {
     assert_eq!(about_use(&managed), []);
 }
 
+/// A key of which KMS records no use, and others say this.
+fn told_by_others(evidence: &Value) -> Value {
+    json!({ "last_usage": {}, "usage_evidence": evidence })
+}
+
+#[test]
+fn a_key_is_idle_from_when_on_it_is_known_not_to_have_been_used() {
+    let last = |source: &str, used_at: &str, unused_since: &Value| {
+        told_by_others(&json!({ "verdict": "used", "source": source, "used_at": used_at, "operation": "Decrypt", "unused_since": unused_since }))
+    };
+    let likely = |title: &str| vec![("not-used", Severity::Info, Confidence::Likely, title.to_owned())];
+    let old = "2025-11-05T10:00:00Z";
+    for (fixture, expected) in [
+        // It may have been used yesterday.
+        (last("trail", old, &Value::Null), vec![]),
+        (last("trail", old, &json!("2026-08-25T00:00:00Z")), vec![]),
+        (
+            last("trail", old, &json!("2026-04-23T00:00:00Z")),
+            likely("The last recorded use is 381 days ago: 2025-11-05 (Decrypt), by CloudTrail's log files; none since 2026-04-23 for certain"),
+        ),
+        (
+            last("lookup", "2026-08-24T06:00:00Z", &json!("2026-08-24T06:00:00Z")),
+            likely("The last recorded use is 90 days ago: 2026-08-24 (Decrypt), by CloudTrail's event history"),
+        ),
+    ] {
+        assert_eq!(about_use(&fixture), expected, "{fixture}");
+    }
+}
+
+#[test]
+fn findings_of_use_say_who_tells() {
+    let evidence = |fixture: &Value, rule: &str| -> Value { serde_json::from_str(&found(fixture, rule)[0].evidence).unwrap() };
+    let used = told_by_others(
+        &json!({ "verdict": "used", "source": "trail", "used_at": "2025-11-05T10:00:00Z", "unused_since": "2026-04-23T00:00:00Z", "tracking_started_at": "2026-04-23T00:00:00Z" }),
+    );
+    assert_eq!(
+        evidence(&used, "not-used"),
+        json!({
+            "evidence": "trail", "used_at": "2025-11-05T10:00:00+00:00", "unused_since": "2026-04-23T00:00:00+00:00", "operation": null,
+            "cloudtrail_event_id": null, "tracking_started_at": "2026-04-23T00:00:00+00:00", "event_history_from": null, "unused_days": 90,
+        })
+    );
+    let never = told_by_others(
+        &json!({ "verdict": "never_used", "source": "lookup", "created_at": "2026-10-01T00:00:00Z", "unused_since": "2026-10-01T00:00:00Z", "event_history_from": "2026-08-24T00:00:00Z" }),
+    );
+    assert_eq!(found(&never, "never-used")[0].title, "No use is recorded since it was made on 2026-10-01, by CloudTrail's event history");
+    assert_eq!(
+        evidence(&never, "never-used"),
+        json!({
+            "evidence": "lookup", "tracking_started_at": null, "event_history_from": "2026-08-24T00:00:00+00:00",
+            "key_created_at": "2026-10-01T00:00:00+00:00", "used_at": null,
+        })
+    );
+}
+
 #[test]
 fn a_key_that_cannot_be_used_is_not_said_to_be_idle() {
     let idle = |metadata: &Value| {

@@ -28,10 +28,8 @@ pub(crate) fn data_file_name(run: &RunId, generation: u32, number: usize) -> Str
 /// Which attempt at its run wrote the data file of this name: of a published run's files only those count whose attempt `runs.generation` names. `None` where the name
 /// does not say.
 pub fn file_generation(name: &str) -> Option<u32> {
-    const RUN_ID_LENGTH: usize = 25;
-    let (run, rest) = name.split_at_checked(RUN_ID_LENGTH)?;
+    let (_, rest) = RunId::split_file_name(name)?;
     let (generation, _) = rest.strip_prefix("-g")?.strip_suffix(SUFFIX)?.split_once('-')?;
-    run.parse::<RunId>().ok()?;
     generation.parse().ok()
 }
 

@@ -3,7 +3,7 @@
 use chrono::{NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorCode, Fact, KeyArn, LastUsage, Timestamp};
+use crate::{ErrorCode, Fact, Failure, KeyArn, LastUsage, Timestamp};
 
 /// How far back the event history goes. Source: `cloudtrail:LookupEvents`.
 const HISTORY_DAYS: i64 = 90;
@@ -11,12 +11,16 @@ const HISTORY_DAYS: i64 = 90;
 /// The last use of a key that CloudTrail's event history tells of: it keeps the management events of 90 days, whatever trails there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventHistory {
-    /// The last successful cryptographic operation; `None` where there was none since `reaches_back_to`.
+    /// The last successful cryptographic operation that was found; `None` where there was none since `reaches_back_to`.
     pub last_use: Option<RecordedUse>,
     /// Since when the history tells, all of which was looked through unless a use was found.
     pub reaches_back_to: Timestamp,
-    /// Whether a use within that time would have been found for certain. Where the history, asked for the key, has nothing at all of it, it may call the key otherwise.
+    /// Whether a use within that time would have been found for certain, and a later one than `last_use`. Where the history, asked for the key, has nothing at all of it, it may call the key
+    /// otherwise; and some events do not say of which key they are.
     pub is_conclusive: bool,
+    /// Why the looking ended before it was known whether there is a later use than `last_use`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<Failure>,
 }
 
 /// A use of a key, as CloudTrail records it.
@@ -44,6 +48,11 @@ pub struct KeyHistory {
 }
 
 impl EventHistory {
+    /// Why the history was not looked through, or not as far as it would have had to be: to be told, and asked for again when the run is gone on with.
+    pub fn failure(history: &Fact<Self>) -> Option<&Failure> {
+        history.failure().or_else(|| history.observed()?.cut_short.as_ref())
+    }
+
     /// The first whole day of which the event history tells, at a moment.
     pub fn beginning(now: Timestamp) -> Timestamp {
         let first = (now - TimeDelta::days(HISTORY_DAYS)).date_naive();

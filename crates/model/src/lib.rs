@@ -43,7 +43,7 @@ pub use region::{InvalidRegion, Partition, Region};
 pub use rotation::{Rotation, RotationStatus, RotationType};
 pub use run::{InvalidRunId, RunId, RunStatus};
 pub use trail::{AdvancedSelector, BasicSelector, EventSelectors, FieldSelector, ReadWriteType, Recording, Trail, TrailRecord, TrailStatus};
-pub use usage::{LastUsage, LastUsedVerdict};
+pub use usage::{LastUsage, LastUsedVerdict, UsageEvidence, UsageSource};
 
 /// A moment in UTC, as AWS returns it: seconds since the epoch with a fraction, on the wire.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

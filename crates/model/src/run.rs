@@ -11,6 +11,9 @@ use crate::{Timestamp, open_enum::serde_as_text};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(Arc<str>);
 
+/// Every id has so many characters.
+const LENGTH: usize = 25;
+
 /// A text that is not the id of a run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not the id of a run (an example: 20261122T060300Z-3f9a1c07)")]
@@ -20,6 +23,12 @@ impl RunId {
     /// The id of a run that begins at `started_at`; `nonce` tells apart runs that begin in the same second.
     pub fn new(started_at: Timestamp, nonce: u32) -> Self {
         Self(format!("{}-{nonce:08x}", started_at.format("%Y%m%dT%H%M%SZ")).into())
+    }
+
+    /// The id that a file's name begins with, and what follows it, from the `-` or `.` on that sets it apart: `20261122T060300Z-3f9a1c07-g0001-0000.parquet`.
+    pub fn split_file_name(name: &str) -> Option<(Self, &str)> {
+        let (id, rest) = name.split_at_checked(LENGTH)?;
+        if rest.starts_with(['-', '.']) { Some((id.parse().ok()?, rest)) } else { None }
     }
 
     /// The id's text.
@@ -43,7 +52,7 @@ impl FromStr for RunId {
     type Err = InvalidRunId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let sound = text.len() == 25
+        let sound = text.len() == LENGTH
             && text.bytes().enumerate().all(|(at, byte)| match at {
                 8 => byte == b'T',
                 15 => byte == b'Z',
@@ -93,6 +102,19 @@ mod tests {
         assert_eq!(id.as_str(), "20261122T060300Z-3f9a1c07");
         assert_eq!(id.snapshot_date(), "2026-11-22");
         assert_eq!(id.as_str().parse::<RunId>().unwrap(), id);
+    }
+
+    #[test]
+    fn the_id_that_a_file_is_named_by_is_told_from_the_rest_of_its_name() {
+        let id: RunId = "20261122T060300Z-3f9a1c07".parse().unwrap();
+        for rest in ["-g0001-0000.parquet", "-0000.parquet", ".parquet", ".ids", "-"] {
+            assert_eq!(RunId::split_file_name(&format!("{id}{rest}")), Some((id.clone(), rest)));
+        }
+        let names =
+            ["20261122T060300Z-3f9a1c07", "20261122T060300Z-3f9a1c070.parquet", "20261122T060300Z-3f9a1c07_a.parquet", "20261122_060300_00012_abcde-x.parquet"];
+        for name in names.into_iter().chain(["", "_SUCCESS", "20261122T060300Z-3f9a1c0\u{f6}.parquet"]) {
+            assert_eq!(RunId::split_file_name(name), None, "{name}");
+        }
     }
 
     #[test]

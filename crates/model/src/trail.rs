@@ -1,5 +1,6 @@
 //! Trails as an account sees them in a Region, and what they record of the use of keys.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Fact, Region, Timestamp, open_enum::open_enum};
@@ -11,6 +12,9 @@ pub struct TrailRecord {
     pub account: AccountId,
     /// The Region.
     pub region: Region,
+    /// When they were asked for.
+    #[serde(default)]
+    pub asked_at: Option<Timestamp>,
     /// `cloudtrail:DescribeTrails`, shadow trails included.
     pub trails: Fact<Vec<Trail>>,
 }
@@ -46,7 +50,7 @@ pub struct Trail {
     pub selectors: Fact<EventSelectors>,
 }
 
-/// Whether a trail records anything at all. Source: `cloudtrail:GetTrailStatus`.
+/// Whether a trail records anything at all, and its log files come to where they are to be. Source: `cloudtrail:GetTrailStatus`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrailStatus {
     /// `IsLogging`
@@ -55,7 +59,16 @@ pub struct TrailStatus {
     pub started_at: Option<Timestamp>,
     /// `StopLoggingTime`: when it ceased to, the last time.
     pub stopped_at: Option<Timestamp>,
+    /// `LatestDeliveryTime`: when it delivered log files to its bucket, the last time.
+    #[serde(default)]
+    pub last_delivery_at: Option<Timestamp>,
+    /// `LatestDeliveryError`: why its bucket did not take the log files that it was to deliver last.
+    #[serde(default)]
+    pub delivery_error: Option<String>,
 }
+
+/// A trail that delivered nothing for so long may be unable to. Where nothing happens nothing is delivered; but where there are keys, an inventory of them is what happens, once a week at least.
+const LONG_WITHOUT_DELIVERY: TimeDelta = TimeDelta::days(7);
 
 /// Which events a trail records: a trail has selectors of one of the two forms. Source: `cloudtrail:GetEventSelectors`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +182,7 @@ impl TrailRecord {
                 return (Recording::Unknown(format!("the trails could not be listed ({})", failure.code)), None);
             }
         };
-        let judged: Vec<(Recording, &Trail)> = trails.iter().map(|trail| (trail.recording(&self.region), trail)).collect();
+        let judged: Vec<(Recording, &Trail)> = trails.iter().map(|trail| (trail.recording(&self.region, self.asked_at), trail)).collect();
         let of = |wanted: &str| judged.iter().find(|(recording, _)| recording.as_str() == wanted);
         if let Some((recording, trail)) = of("yes").or_else(|| of("unknown")) {
             return (recording.clone(), Some(trail));
@@ -185,7 +198,7 @@ impl Trail {
         self.arn.rsplit_once('/').map_or(self.arn.as_str(), |(_, name)| name)
     }
 
-    fn recording(&self, region: &Region) -> Recording {
+    fn recording(&self, region: &Region, asked_at: Option<Timestamp>) -> Recording {
         let name = self.name();
         let unknown = |what: &str, code: crate::ErrorCode| Recording::Unknown(format!("{what} of the trail {name} could not be read ({code})"));
         if !self.is_multi_region && self.home_region.as_ref().is_some_and(|home| home != region) {
@@ -199,12 +212,27 @@ impl Trail {
             Fact::Denied(failure) | Fact::Failed(failure) => return unknown("the status", failure.code),
             Fact::Observed(_) | Fact::NotApplicable => {}
         }
-        match &self.selectors {
+        let selected = match &self.selectors {
             Fact::Observed(EventSelectors::Basic(selectors)) => basic(name, selectors),
             Fact::Observed(EventSelectors::Advanced(selectors)) => advanced(name, selectors),
             Fact::Denied(failure) | Fact::Failed(failure) => unknown("the event selectors", failure.code),
             Fact::NotApplicable => Recording::Unknown(format!("the event selectors of the trail {name} were not asked for")),
+        };
+        match self.undelivered(asked_at) {
+            Some(why) if selected == Recording::Yes => Recording::Unknown(why),
+            _ => selected,
         }
+    }
+
+    /// Why what the trail records may not come to its bucket: it is recorded then, and nobody can read it.
+    fn undelivered(&self, asked_at: Option<Timestamp>) -> Option<String> {
+        let (status, name) = (self.status.observed()?, self.name());
+        let since = || status.last_delivery_at.map_or(String::new(), |at| format!(", since {}", at.format("%Y-%m-%d")));
+        if let Some(error) = &status.delivery_error {
+            return Some(format!("the bucket of the trail {name} does not take its log files{}: {error}", since()));
+        }
+        let (last, asked_at) = (status.last_delivery_at?, asked_at?);
+        (last + LONG_WITHOUT_DELIVERY < asked_at).then(|| format!("the trail {name} is on, but delivered its last log file on {}", last.format("%Y-%m-%d")))
     }
 }
 
@@ -280,6 +308,14 @@ mod tests {
         selector
     }
 
+    fn on() -> TrailStatus {
+        TrailStatus { is_logging: true, started_at: None, stopped_at: None, last_delivery_at: None, delivery_error: None }
+    }
+
+    fn asked_at() -> Timestamp {
+        "2026-11-22T10:00:00Z".parse().unwrap()
+    }
+
     fn trail(selectors: EventSelectors) -> Trail {
         Trail {
             arn: "arn:aws:cloudtrail:us-east-1:111122223333:trail/t".to_owned(),
@@ -288,7 +324,7 @@ mod tests {
             is_organization_trail: true,
             bucket: Some("logs".to_owned()),
             prefix: None,
-            status: Fact::Observed(TrailStatus { is_logging: true, started_at: None, stopped_at: None }),
+            status: Fact::Observed(on()),
             selectors: Fact::Observed(selectors),
         }
     }
@@ -298,7 +334,8 @@ mod tests {
     }
 
     fn judged(trails: Vec<Trail>) -> (&'static str, Option<String>) {
-        let record = TrailRecord { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap(), trails: Fact::Observed(trails) };
+        let trails = Fact::Observed(trails);
+        let record = TrailRecord { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap(), asked_at: Some(asked_at()), trails };
         let (recording, _) = record.recording();
         (recording.as_str(), recording.reason().map(str::to_owned))
     }
@@ -361,7 +398,7 @@ mod tests {
     #[test]
     fn a_trail_that_is_off_or_elsewhere_or_unreadable_says_nothing_of_uses() {
         let refused = |action| Failure::new(action, ErrorCode::AccessDenied, "no");
-        let stopped = TrailStatus { is_logging: false, started_at: None, stopped_at: Some("2026-11-01T10:00:00Z".parse().unwrap()) };
+        let stopped = TrailStatus { is_logging: false, stopped_at: Some("2026-11-01T10:00:00Z".parse().unwrap()), ..on() };
         assert_eq!(judged(vec![]), no("there is no trail"));
         assert_eq!(judged(vec![Trail { status: Fact::Observed(stopped), ..everything() }]), no("the trail t is stopped since 2026-11-01"));
         assert_eq!(judged(vec![Trail { is_multi_region: false, ..everything() }]), no("the trail t is of another Region alone"));
@@ -369,6 +406,23 @@ mod tests {
         assert_eq!(judged(vec![Trail { status: denied, ..everything() }]), unknown("the status of the trail t could not be read (access_denied)"));
         let denied = Fact::Denied(refused(ApiAction::CloudTrailGetEventSelectors));
         assert_eq!(judged(vec![Trail { selectors: denied, ..everything() }]), unknown("the event selectors of the trail t could not be read (access_denied)"));
+    }
+
+    #[test]
+    fn a_trail_whose_log_files_do_not_arrive_leaves_it_open_what_they_would_tell() {
+        let status =
+            |last: &str, error: Option<&str>| TrailStatus { last_delivery_at: Some(last.parse().unwrap()), delivery_error: error.map(str::to_owned), ..on() };
+        let of = |status: TrailStatus| judged(vec![Trail { status: Fact::Observed(status), ..everything() }]);
+        assert_eq!(of(status("2026-11-22T09:55:00Z", None)), ("yes", None));
+        assert_eq!(of(status("2026-11-15T10:00:00Z", None)), ("yes", None));
+        assert_eq!(of(status("2026-11-15T09:59:59Z", None)), unknown("the trail t is on, but delivered its last log file on 2026-11-15"));
+        let refused = "the bucket of the trail t does not take its log files, since 2026-11-22: AccessDenied";
+        assert_eq!(of(status("2026-11-22T09:55:00Z", Some("AccessDenied"))), unknown(refused));
+        // What it does not record it does not deliver either, and another trail may.
+        let writes = trail(EventSelectors::Basic(vec![basic("WriteOnly", true, &[])]));
+        let failing = Fact::Observed(status("2026-11-22T09:55:00Z", Some("AccessDenied")));
+        assert_eq!(judged(vec![Trail { status: failing.clone(), ..writes }]), no(WRITES));
+        assert_eq!(judged(vec![Trail { status: failing, ..everything() }, everything()]), ("yes", None));
     }
 
     #[test]
@@ -383,7 +437,7 @@ mod tests {
     #[test]
     fn trails_that_cannot_be_listed_leave_it_unknown() {
         let trails = Fact::Denied(Failure::new(ApiAction::CloudTrailDescribeTrails, ErrorCode::AccessDenied, "no"));
-        let record = TrailRecord { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap(), trails };
+        let record = TrailRecord { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap(), asked_at: Some(asked_at()), trails };
         assert_eq!(record.recording(), (Recording::Unknown("the trails could not be listed (access_denied)".to_owned()), None));
         assert!(record.is_lacking());
     }

@@ -146,7 +146,8 @@ impl Engine {
                 let runs = Arc::new(RunsTable::new(Arc::clone(&runs)));
                 [Arc::clone(&runs) as _, runs]
             } else if table.partition.is_of_scans() {
-                let table = table_of_scans(table).map_err(|error| QueryError::planning(&error))?;
+                let table =
+                    table_of_scans(table, published.mixed.contains(table.name).then_some(&published.scans)).map_err(|error| QueryError::planning(&error))?;
                 [Arc::clone(&table), table]
             } else {
                 let table = SnapshotTable::new(table).map_err(|error| QueryError::planning(&error))?;

@@ -36,7 +36,7 @@
 //!     "quotas": true,
 //!     "latency": {"fixed_ms": 30, "jitter_ms": 5},
 //!     "buckets": ["kms-insights-lake"],
-//!     "trail": {"days": 30, "stopped_days_ago": 3, "records": "write_only", "advanced": true, "single_region": true, "prefix": "logs"},
+//!     "trail": {"days": 30, "stopped_days_ago": 3, "refused_days_ago": 2, "records": "write_only", "advanced": true, "single_region": true, "prefix": "logs"},
 //!     "fault_seed": 1,
 //!     "faults": [
 //!         {"service": "kms", "operation": "GetKeyPolicy", "account": "444455556666", "region": "eu-central-1", "kind": "access_denied"},

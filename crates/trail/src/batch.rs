@@ -19,8 +19,33 @@ pub struct Batch {
     /// Events that change keys.
     pub key_events: Vec<KeyEvent>,
     pub(crate) uses: Vec<Use>,
-    /// Events that count as uses and name no key, such as failed calls that did not get that far.
-    pub(crate) without_key: u64,
+    /// Events that count as uses and name no key.
+    pub(crate) without_key: Calls,
+}
+
+/// Calls, and what came of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// That succeeded.
+    pub uses: u64,
+    /// That failed.
+    pub errors: u64,
+}
+
+impl Calls {
+    const fn add(&mut self, has_failed: bool) {
+        if has_failed {
+            self.errors += 1;
+        } else {
+            self.uses += 1;
+        }
+    }
+
+    /// With others.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self { uses: self.uses + others.uses, errors: self.errors + others.errors }
+    }
 }
 
 /// One use of one key.
@@ -28,7 +53,7 @@ pub struct Batch {
 pub(crate) struct Use {
     pub(crate) at: EventTime,
     /// `None` for the same event as the use before: its second key.
-    pub(crate) id: Option<EventId>,
+    pub(crate) ids: Option<EventIds>,
     pub(crate) failed: bool,
     /// Where its parts begin among the texts, one behind the other.
     start: u32,
@@ -42,27 +67,28 @@ pub(crate) type Ends = [u16; Part::COUNT];
 /// A part is cut to so many bytes. Whatever AWS gives is shorter: an encryption context has at most 8,192 characters, an ARN 2,048.
 const LONGEST_PART: usize = 8192;
 
-/// What a use is told apart by, beside its day.
+/// What a use is told apart by, beside its day; in the order in which rows are put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    Name,
+    Key,
     Principal,
+    Name,
+    /// Empty where none is named.
+    Resource,
     /// Empty where no service called.
     InvokedBy,
     /// The account whose record this is.
     RecordedBy,
-    /// The account of the caller, where it records the same event itself; else empty.
-    AlsoRecordedBy,
-    Key,
-    /// Empty where none is named.
-    Resource,
 }
 
 impl Part {
-    pub(crate) const COUNT: usize = Self::Resource as usize + 1;
+    pub(crate) const COUNT: usize = Self::RecordedBy as usize + 1;
 }
 
-/// What tells one event from another: `eventID`.
+/// Stands behind each part, so that the order of the parts is that of their texts put together.
+pub(crate) const BEHIND_PART: char = '\0';
+
+/// A number for the id of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId(pub u128);
 
@@ -73,20 +99,79 @@ impl EventId {
     }
 }
 
+/// What tells an event from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventIds {
+    /// `eventID`: the same however often CloudTrail delivers the record.
+    pub own: EventId,
+    /// `sharedEventID`: the same in each account that records the event.
+    pub shared: Option<SharedId>,
+}
+
+/// What an event is told by that more than one account records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedId {
+    /// Another number than any event's own.
+    pub id: EventId,
+    /// Whether this is not the caller's record: that one knows the role, and counts if it is read.
+    pub is_owners: bool,
+}
+
+/// Tells the ids that records share from those of events: random bits, far from any that ids count up by.
+const SHARED: u128 = 0x5d1c_93ab_08e7_4f26_b1f0_6a2d_c47e_9358;
+
+/// Tells events that change keys from the same ones that count as uses.
+const CHANGES_KEY: u128 = 0xe4a6_2f17_7b3d_4c90_8d52_f8c1_0b9e_6a73;
+
+impl EventIds {
+    /// The ids of an event.
+    pub fn of(event: &KmsEvent<'_>) -> Self {
+        let caller = event.identity.account.as_deref();
+        let shared = event.shared_id.as_deref().map(|shared| SharedId {
+            id: EventId(EventId::new(shared).0 ^ SHARED),
+            // Where nobody tells the caller's account, no record knows more than another.
+            is_owners: caller.is_some_and(|caller| caller != event.recorded_by()),
+        });
+        Self { own: EventId::new(&event.id), shared }
+    }
+
+    /// The same as of an event that changes a key.
+    pub(crate) fn of_change(self) -> Self {
+        let changes = |id: EventId| EventId(id.0 ^ CHANGES_KEY);
+        Self { own: changes(self.own), shared: self.shared.map(|shared| SharedId { id: changes(shared.id), ..shared }) }
+    }
+
+    fn each(self) -> impl Iterator<Item = EventId> {
+        [Some(self.own), self.shared.map(|shared| shared.id)].into_iter().flatten()
+    }
+}
+
 fn uuid(text: &[u8]) -> Option<u128> {
     let text: &[u8; 36] = text.try_into().ok()?;
-    let mut number = 0;
-    for (at, byte) in text.iter().enumerate() {
-        let digit = match (at, byte) {
-            (8 | 13 | 18 | 23, b'-') => continue,
-            (_, b'0'..=b'9') => byte - b'0',
-            (_, b'a'..=b'f') => byte - b'a' + 10,
-            _ => return None,
-        };
-        number = number << 4 | u128::from(digit);
-    }
-    Some(number)
+    let mut wrong = 0;
+    let mut number = |range: std::ops::Range<usize>| {
+        text[range].iter().fold(0_u64, |number, byte| {
+            let digit = DIGITS[usize::from(*byte)];
+            wrong |= digit;
+            number << 4 | u64::from(digit & 0xf)
+        })
+    };
+    let upper = number(0..8) << 32 | number(9..13) << 16 | number(14..18);
+    let lower = number(19..23) << 48 | number(24..36);
+    let is_uuid = wrong < 16 && [text[8], text[13], text[18], text[23]] == [b'-'; 4];
+    is_uuid.then_some(u128::from(upper) << 64 | u128::from(lower))
 }
+
+/// What each byte is as a hexadecimal digit, and more than 15 if it is none. A table, because which digit comes next is what a processor cannot foresee.
+const DIGITS: [u8; 256] = {
+    let mut digits = [0xff; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        digits[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
 
 /// Adds the beginning of a part, and a number that tells it from others that begin alike.
 #[cold]
@@ -108,7 +193,7 @@ impl Batch {
         self.texts.clear();
         self.uses.clear();
         self.key_events.clear();
-        self.without_key = 0;
+        self.without_key = Calls::default();
     }
 
     /// The days of its events.
@@ -120,9 +205,14 @@ impl Batch {
         of_uses.chain(self.key_events.iter().map(|event| event.at.date_naive())).collect()
     }
 
-    /// Whether it holds no memory.
-    pub fn is_without_memory(&self) -> bool {
-        self.texts.capacity() == 0
+    /// What tells its events of a day from others, in order.
+    pub fn event_ids(&self, date: NaiveDate) -> Vec<EventId> {
+        let day = date.to_epoch_days();
+        let of_uses = self.uses.iter().filter(|used| used.at.day() == day).filter_map(|used| used.ids);
+        let of_key_events = self.key_events.iter().filter(|event| event.at.date_naive() == date).map(|event| event.ids);
+        let mut ids: Vec<EventId> = of_uses.chain(of_key_events).flat_map(EventIds::each).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Whether it is time to hand it on.
@@ -142,14 +232,11 @@ impl Batch {
         if !counted.contains(&event.name) {
             return;
         }
-        let (recorded_by, also_recorded_by) = (event.recorded_by(), event.also_recorded_by().unwrap_or_default());
-        // Where nobody tells the caller's account, both records go by the id that they share.
-        let id = EventId::new(event.shared_id.as_deref().filter(|_| event.identity.account.is_none()).unwrap_or(&event.id));
         let principal = principal(&event.identity);
         let invoked_by = event.identity.invoked_by.as_deref().unwrap_or_default();
-        let mut id = Some(id);
+        let mut ids = Some(EventIds::of(event));
         touched(event, |Touched { key, resource }| {
-            let parts = [&*event.name, &*principal, invoked_by, recorded_by, also_recorded_by, &*key, resource.unwrap_or_default()];
+            let parts = [&*key, &*principal, &*event.name, resource.unwrap_or_default(), invoked_by, event.recorded_by()];
             let start = self.texts.len();
             let ends = parts.map(|part| {
                 if part.len() <= LONGEST_PART {
@@ -157,15 +244,17 @@ impl Batch {
                 } else {
                     push_cut(&mut self.texts, part);
                 }
-                // Seven parts of that length fit.
-                u16::try_from(self.texts.len() - start).unwrap_or(u16::MAX)
+                // Six parts of that length fit.
+                let end = u16::try_from(self.texts.len() - start).unwrap_or(u16::MAX);
+                self.texts.push(BEHIND_PART);
+                end
             });
             // A batch is handed on long before it is as long as that: see `is_full`.
             let start = u32::try_from(start).unwrap_or(u32::MAX);
-            self.uses.push(Use { at: event.at, id: id.take(), failed: event.error_code.is_some(), start, ends });
+            self.uses.push(Use { at: event.at, ids: ids.take(), failed: event.error_code.is_some(), start, ends });
         });
-        if id.is_some() {
-            self.without_key += 1;
+        if ids.is_some() {
+            self.without_key.add(event.error_code.is_some());
         }
     }
 }

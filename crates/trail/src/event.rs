@@ -108,12 +108,6 @@ impl<'r> KmsEvent<'r> {
         self.recipient.as_deref().or(self.identity.account.as_deref()).unwrap_or_default()
     }
 
-    /// The account of the caller, where it records the same event itself: that record knows who it was.
-    pub fn also_recorded_by(&self) -> Option<&str> {
-        let caller = self.identity.account.as_deref();
-        caller.filter(|caller| self.shared_id.is_some() && *caller != self.recorded_by())
-    }
-
     /// Reads a record.
     pub(crate) fn read(record: KmsRecord<'r>) -> Result<Self, Unreadable> {
         let mut event = Self::default();
@@ -181,6 +175,9 @@ fn issuer<'r>(cursor: &mut Cursor<'r>) -> Result<Option<Text<'r>>, Malformed> {
     Ok(arn)
 }
 
+/// A record lists at most so many resources. Those of KMS list one or two; for each there may be a row, so that their number must have a bound.
+const MOST_RESOURCES: usize = 32;
+
 /// The ARNs of a record's resources. `ARN` in records of events, `arn` in what some tools made of them.
 fn resources<'r>(arns: &mut Vec<Text<'r>>, cursor: &mut Cursor<'r>) -> Result<(), Malformed> {
     arns.clear();
@@ -195,6 +192,9 @@ fn resources<'r>(arns: &mut Vec<Text<'r>>, cursor: &mut Cursor<'r>) -> Result<()
                 "ARN" | "arn" => text_into(&mut arn, value, cursor),
                 _ => skip(value, cursor),
             })?;
+            if arns.len() == MOST_RESOURCES {
+                return Err(cursor.here());
+            }
             arns.extend(arn);
         } else {
             skip(item, cursor)?;

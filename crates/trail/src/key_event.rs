@@ -3,7 +3,7 @@
 use kms_insights_model::Timestamp;
 use serde_json::Value;
 
-use crate::{EventId, event::KmsEvent, principal::principal, touched::touched};
+use crate::{EventIds, event::KmsEvent, principal::principal, touched::touched};
 
 /// The operations that make a key, or change it or who can use it.
 ///
@@ -70,8 +70,8 @@ pub struct KeyEvent {
     pub id: String,
     /// The account whose log records it.
     pub recorded_by: String,
-    /// The account of the caller, where it records the same event itself.
-    pub also_recorded_by: Option<String>,
+    /// What tells it from others.
+    pub ids: EventIds,
 }
 
 impl KeyEvent {
@@ -104,15 +104,10 @@ impl KeyEvent {
                 error_code: event.error_code.clone().map(Into::into),
                 id: event.id.clone().into_owned(),
                 recorded_by: event.recorded_by().to_owned(),
-                also_recorded_by: event.also_recorded_by().map(str::to_owned),
+                ids: EventIds::of(event).of_change(),
             });
         });
         events
-    }
-
-    /// What tells the event from others, and from itself where it counts as a use as well.
-    pub(crate) fn event_id(&self) -> EventId {
-        EventId(EventId::new(&self.id).0 ^ 1)
     }
 
     /// Roughly how many bytes it takes in memory.

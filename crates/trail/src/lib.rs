@@ -17,14 +17,14 @@ mod time;
 mod touched;
 mod use_events;
 
-pub use batch::{Batch, EventId};
+pub use batch::{Batch, Calls, EventId, EventIds, SharedId};
 pub use key_event::{KEY_EVENTS, KeyEvent};
 pub use log_file::{FileReport, LONGEST_TEXT, LogReader, MOST_PROBLEMS};
 pub use log_name::{LogName, may_be_log};
 pub use principal::principal;
 pub use problem::{Malformation, Problem, ProblemKind};
 pub use resource::{NamedResource, RESOURCE_KEYS};
-pub use seen_events::SeenEvents;
+pub use seen_events::{Forgotten, SeenEvents};
 pub use tally::{DailyUse, Tally};
 pub use time::EventTime;
 pub use touched::{Touched, touched};

@@ -64,6 +64,11 @@ impl FileReport {
         }
     }
 
+    /// Says that the file has no `Records`, though its name is that of a log file.
+    pub fn lacks_records(&mut self) {
+        self.problem(ProblemKind::NoRecords, 0);
+    }
+
     /// Whether all that the file says is known.
     pub fn is_whole(&self) -> bool {
         !self.problems.iter().any(|problem| problem.kind.loses_records())
@@ -107,6 +112,11 @@ impl LogReader {
         let counted = self.scanner.counted();
         (report.records, report.kms_records) = (counted.records, counted.kms);
         report
+    }
+
+    /// Whether the last file had `Records`, be it without any.
+    pub const fn found_records(&self) -> bool {
+        self.scanner.found_records()
     }
 
     /// Decompresses a file that is what nearly all are: one sound gzip member of moderate length and nothing else.

@@ -38,6 +38,10 @@ pub enum ProblemKind {
     TooLarge,
     /// The text is no `{"Records": […]}` from here on. The records before count.
     NotRecords(Malformation),
+    /// The text has no `Records` at all, though the file's name is that of a log file.
+    NoRecords,
+    /// The file could not be fetched. The next scan tries again.
+    NotFetched,
     /// One record of KMS has no sound time, name or id, or is no JSON. The others count.
     BadRecord,
     /// One record of KMS is not UTF-8. It counts, with a replacement for what is not.
@@ -55,6 +59,8 @@ impl ProblemKind {
             Self::TrailingBytes => "trailing_bytes",
             Self::TooLarge => "too_large",
             Self::NotRecords(_) => "not_records",
+            Self::NoRecords => "no_records",
+            Self::NotFetched => "not_fetched",
             Self::BadRecord => "bad_record",
             Self::NotUtf8 => "not_utf8",
         }
@@ -85,6 +91,8 @@ impl fmt::Display for ProblemKind {
             Self::NotRecords(Malformation::NoRecord) => "what stands among its records is none: those before count",
             Self::NotRecords(Malformation::Ends) => "its text ends in the midst of something: the records before count",
             Self::NotRecords(Malformation::TooLong) => "a record is longer than may be held in memory: those before count",
+            Self::NoRecords => "it is named as a log file, and has no `Records`",
+            Self::NotFetched => "it could not be fetched",
             Self::BadRecord => "a record of KMS cannot be read: the others count",
             Self::NotUtf8 => "a record of KMS is not UTF-8: it counts, with a replacement for what is not",
         })

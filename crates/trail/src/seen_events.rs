@@ -28,12 +28,17 @@ struct Day {
 type Ids = HashSet<EventId, BuildHasherDefault<RandomAlready>>;
 
 impl SeenEvents {
-    /// Takes note of an event; whether it is new.
+    /// Takes note of an event; whether it is new. One that is not was delivered before.
     pub fn insert(&mut self, at: EventTime, id: EventId) -> bool {
-        let day = self.days.entry(at.day()).or_default();
-        let is_new = !day.earlier.contains(&id) && day.own.insert(id);
+        let is_new = self.mark(at.day(), id);
         self.repeated += u64::from(!is_new);
         is_new
+    }
+
+    /// Takes note of what records of two accounts share; whether it is new.
+    pub(crate) fn mark(&mut self, day: i32, id: EventId) -> bool {
+        let day = self.days.entry(day).or_default();
+        !day.earlier.contains(&id) && day.own.insert(id)
     }
 
     /// Events that came more than once.
@@ -56,23 +61,30 @@ impl SeenEvents {
         self.days.entry(date.to_epoch_days()).or_default().earlier.extend(ids);
     }
 
-    /// Takes events of a day as counted by this scan, which had forgotten them.
-    pub fn recall(&mut self, date: NaiveDate, ids: impl IntoIterator<Item = EventId>) {
-        self.days.entry(date.to_epoch_days()).or_default().own.extend(ids);
-    }
-
     /// The days of which events are kept.
     pub fn dates(&self) -> impl Iterator<Item = NaiveDate> {
         self.days.keys().filter_map(|day| NaiveDate::from_epoch_days(*day))
     }
 
-    /// Forgets a day, and gives back what this scan counted of it, in order.
-    pub fn forget(&mut self, date: NaiveDate) -> Vec<EventId> {
-        let day = self.days.remove(&date.to_epoch_days()).unwrap_or_default();
-        let mut ids: Vec<EventId> = day.own.into_iter().collect();
-        ids.sort_unstable();
-        ids
+    /// Forgets a day, and gives back what it knew of it.
+    pub fn forget(&mut self, date: NaiveDate) -> Forgotten {
+        let Day { earlier, own } = self.days.remove(&date.to_epoch_days()).unwrap_or_default();
+        let in_order = |ids: Ids| {
+            let mut ids: Vec<EventId> = ids.into_iter().collect();
+            ids.sort_unstable();
+            ids
+        };
+        Forgotten { earlier: in_order(earlier), own: in_order(own) }
     }
+}
+
+/// The events of a day that are forgotten, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Those that were counted before this scan.
+    pub earlier: Vec<EventId>,
+    /// Those that this scan counted.
+    pub own: Vec<EventId>,
 }
 
 /// The hash of an id is what it is made of: random bits.

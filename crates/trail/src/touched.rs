@@ -19,8 +19,14 @@ pub fn touched<'e>(event: &'e KmsEvent<'_>, mut each: impl FnMut(Touched<'e>)) {
     let mut keys = event.resources.iter().filter(is_key).map(|arn| Cow::Borrowed(&**arn));
     let request = &event.request;
     if event.name == "ReEncrypt" {
-        let source = keys.next().or_else(|| named(event, request.source_key_id.as_ref()?));
-        let destination = keys.next().or_else(|| named(event, request.destination_key_id.as_ref()?));
+        let (first, second) = (keys.next(), keys.next());
+        let is_listed_once = first.is_some() && second.is_none();
+        let source = first.or_else(|| named(event, request.source_key_id.as_ref()?));
+        let destination = second.or_else(|| {
+            let name = request.destination_key_id.as_ref()?;
+            // Were the alias another key's, that key would be listed beside the one that is.
+            if is_listed_once && name.contains("alias/") { source.clone() } else { named(event, name) }
+        });
         match (source, destination) {
             // With one key on both sides it is one use, on what is encrypted from now on.
             (Some(source), Some(key)) if source == key => {
@@ -38,13 +44,11 @@ pub fn touched<'e>(event: &'e KmsEvent<'_>, mut each: impl FnMut(Touched<'e>)) {
         return;
     }
     let mut found = false;
-    let mut first: Option<Text<'e>> = None;
-    for key in keys {
+    for (place, key) in event.resources.iter().enumerate().filter(|(_, arn)| is_key(arn)) {
         found = true;
         // Some records list a key twice.
-        if first.as_ref() != Some(&key) {
-            each(Touched { key: key.clone(), resource: request.context.get() });
-            first.get_or_insert(key);
+        if !event.resources[..place].contains(key) {
+            each(Touched { key: Cow::Borrowed(&**key), resource: request.context.get() });
         }
     }
     if !found && let Some(key) = unlisted(event) {

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 ///
 /// Source: "Cryptographic operations" in the AWS KMS Developer Guide. `GenerateRandom` works without a key.
 pub const CRYPTOGRAPHIC: &[&str] = &[
+    "Decapsulate",
     "Decrypt",
     "DeriveSharedSecret",
+    "Encapsulate",
     "Encrypt",
     "GenerateDataKey",
     "GenerateDataKeyPair",

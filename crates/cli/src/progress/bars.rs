@@ -56,18 +56,19 @@ impl Bars {
             | Event::RegionsListed { account, .. } => {
                 self.redraw(*account);
             }
-            Event::UsageRead { .. } => {}
+            Event::UsageRead { .. } | Event::SearchingHistory { .. } => {}
             Event::AwaitingLastUsage { keys } => {
-                self.overall.set_style(style("{bar:30} {pos}/{len} last usages, five a second in each account and Region  {elapsed}"));
+                self.overall.set_style(style("{bar:30} {pos}/{len} last usages, five a second in each account and Region{msg}  {elapsed}"));
                 self.overall.set_length(self.tally.usages_read + keys);
             }
             Event::Stopping => self.overall.println("stopping: what was read is kept; once more to end at once"),
             Event::Publishing => self.overall.set_style(style("publishing  {elapsed}")),
         }
-        if self.tally.accounts_done >= self.tally.accounts && matches!(event, Event::UsageRead { .. }) {
-            self.overall.set_position(self.tally.usages_read);
-        } else {
+        if self.tally.accounts_done < self.tally.accounts {
             self.overall.set_message(format!("{} keys, {} last usages", grouped(self.tally.keys_read), grouped(self.tally.usages_read)));
+        } else {
+            self.overall.set_position(self.tally.usages_read);
+            self.overall.set_message(self.tally.searching().map_or(String::new(), |what| format!("; {what}")));
         }
     }
 

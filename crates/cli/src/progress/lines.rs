@@ -46,6 +46,7 @@ fn line(tally: &mut Tally, event: &Event) -> Option<String> {
         Event::AwaitingLastUsage { keys } => {
             Some(format!("last usage: {} to go, at five a second in each account and Region (bound it with --last-usage-budget)", counted(*keys, "key")))
         }
+        Event::SearchingHistory { .. } => tally.searching_by_now().map(|what| format!("{what} (bound it with --lookup-budget)")),
         Event::Stopping => Some("stopping: what was read is kept; once more to end at once".to_owned()),
         Event::Publishing => Some("publishing".to_owned()),
         _ => None,
@@ -85,6 +86,11 @@ mod tests {
             Event::KeyRead { account, region: region.clone(), facts_lacking: 0 },
             Event::KeyRead { account, region: region.clone(), facts_lacking: 1 },
             Event::RegionFinished { account, region: region.clone(), failure: None },
+            Event::SearchingHistory { account, region: region.clone(), requests: 60, keys: 1 },
+            // Of two searches two signs are one line.
+            Event::SearchingHistory { account, region: "us-east-1".parse().unwrap(), requests: 60, keys: 30 },
+            Event::SearchingHistory { account, region: region.clone(), requests: 120, keys: 1 },
+            Event::SearchingHistory { account, region: region.clone(), requests: 130, keys: 0 },
             Event::RegionFinished { account, region, failure: Some(denied) },
             Event::AccountFinished { account, keys: 2, failure: None },
             Event::AccountStarted { account, name: None },

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use kms_insights_collect::Event;
-use kms_insights_model::AccountId;
+use kms_insights_model::{AccountId, Region};
+
+use crate::terminal::counted;
 
 /// One account that is being read.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,10 @@ pub(crate) struct Tally {
     pub(crate) keys_read: u64,
     pub(crate) usages_read: u64,
     pub(crate) under_way: HashMap<AccountId, AccountTally>,
+    /// The Regions whose event history is being looked through, and how many keys are still looked for.
+    searches: HashMap<(AccountId, Region), u64>,
+    /// Signs of these searches since the last time that all of them were told of.
+    signs: usize,
 }
 
 impl Tally {
@@ -50,8 +56,28 @@ impl Tally {
             }
             Event::UsageRead { .. } => self.usages_read += 1,
             Event::AccountFinished { .. } => self.accounts_done += 1,
+            Event::SearchingHistory { account, region, keys: 0, .. } => drop(self.searches.remove(&(*account, region.clone()))),
+            Event::SearchingHistory { account, region, keys, .. } => {
+                self.searches.insert((*account, region.clone()), *keys);
+                self.signs += 1;
+            }
             Event::AwaitingLastUsage { .. } | Event::Stopping | Event::Publishing => {}
         }
+    }
+
+    /// What is being looked for in event histories.
+    pub(crate) fn searching(&self) -> Option<String> {
+        let (keys, regions) = (self.searches.values().sum(), self.searches.len() as u64);
+        (regions > 0).then(|| format!("event history of {}: {} to look for, two requests a second in each", counted(regions, "Region"), counted(keys, "key")))
+    }
+
+    /// The same once for every time that all the searches gave a sign, however many there are.
+    pub(crate) fn searching_by_now(&mut self) -> Option<String> {
+        if self.signs < self.searches.len().max(1) {
+            return None;
+        }
+        self.signs = 0;
+        self.searching()
     }
 
     fn of(&mut self, account: AccountId) -> &mut AccountTally {

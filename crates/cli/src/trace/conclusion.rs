@@ -37,11 +37,16 @@ struct Elsewhere<'t> {
     source: &'static str,
     at: Timestamp,
     operation: &'t str,
+    may_be_later: bool,
 }
 
 impl Elsewhere<'_> {
     fn in_words(&self, which: &str) -> String {
         format!("{} {which} on {} ({})", self.source, day(self.at), self.operation)
+    }
+
+    fn as_last(&self) -> String {
+        self.in_words(if self.may_be_later { "a use of it, perhaps not its last," } else { "its last use" })
     }
 }
 
@@ -135,7 +140,7 @@ impl Grounds<'_> {
             return self.tried();
         }
         if let Some(last) = self.last_elsewhere() {
-            return format!("{}; no log file that was read records one.", last.in_words("its last use"));
+            return format!("{}; no log file that was read records one.", last.as_last());
         }
         match self.none_recorded() {
             Some(none) => format!("No use of it is recorded{none}."),
@@ -192,7 +197,7 @@ impl Grounds<'_> {
             _ => String::new(),
         };
         let none = match (self.last_elsewhere(), self.none_recorded()) {
-            (Some(last), _) => last.in_words("its last use"),
+            (Some(last), _) => last.as_last(),
             (None, Some(none)) => format!("no use of it is recorded{none}"),
             (None, None) => "no use of it is recorded".to_owned(),
         };
@@ -207,7 +212,9 @@ impl Grounds<'_> {
             Some("lookup") => "CloudTrail's event history has",
             _ => return None,
         };
-        Some(Elsewhere { source, at: last.last_used_at?, operation: last.operation.as_deref().unwrap_or("an operation that is not named") })
+        let operation = last.operation.as_deref().unwrap_or("an operation that is not named");
+        // A use has a reason only where there may be a later one.
+        Some(Elsewhere { source, at: last.last_used_at?, operation, may_be_later: last.reason.is_some() })
     }
 
     /// Who records none, and since when. Nothing where nobody was asked.
@@ -441,6 +448,12 @@ mod tests {
             (last.evidence, last.last_used_at, last.operation) = (Some("lookup".to_owned()), Some(at("2026-03-07T01:00:00Z")), Some("Sign".to_owned()));
         });
         assert_eq!(use_of(Vec::new(), looked_up), "CloudTrail's event history has its last use on 2026-03-07 (Sign); no log file that was read records one.");
+        let cut_short = last(&|last| {
+            (last.evidence, last.last_used_at, last.operation) = (Some("lookup".to_owned()), Some(at("2026-03-07T01:00:00Z")), Some("Sign".to_owned()));
+            last.reason = Some("there may be a later use: budget".to_owned());
+        });
+        let expected = "CloudTrail's event history has a use of it, perhaps not its last, on 2026-03-07 (Sign); no log file that was read records one.";
+        assert_eq!(use_of(Vec::new(), cut_short), expected);
         let known = last(&|last| (last.last_used_at, last.operation) = (Some(at("2026-03-07T01:00:00Z")), Some("Sign".to_owned())));
         assert_eq!(use_of(Vec::new(), known), "KMS recorded its last use on 2026-03-07 (Sign); no log file that was read records one.");
         let mut gaps = forgotten();

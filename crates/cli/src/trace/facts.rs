@@ -10,6 +10,8 @@ use serde_json::Value;
 /// All of it.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
+    /// When the lake was asked.
+    pub(super) now: Timestamp,
     pub(super) key: KeyArn,
     pub(super) account_name: Option<String>,
     pub(super) inventory: Inventory,
@@ -180,6 +182,8 @@ pub(super) struct Logs {
     pub(super) unread_nameless: u64,
     /// The scans that read files of the account and Region.
     pub(super) scans: Vec<Scan>,
+    /// When the last scan of the lake ended, whatever it read.
+    pub(super) lake_scanned_at: Option<Timestamp>,
     /// Whether any of these files records the use of any key.
     pub(super) has_uses: bool,
 }
@@ -206,5 +210,6 @@ pub(super) struct UnreadFile {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Scan {
     pub(super) finished_at: Timestamp,
+    pub(super) tool_version: String,
     pub(super) use_events: Vec<String>,
 }

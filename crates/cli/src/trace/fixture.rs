@@ -4,7 +4,7 @@ use kms_insights_model::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    facts::{EventRow, Facts, GrantRow, Inventory, KeyRow, LastUse, LogDay, Logs, Scan, ShownRun, Use},
+    facts::{EventRow, Facts, GrantRow, Inventory, KeyRow, LastUse, LogDay, Logs, Recording, Scan, ShownRun, Use},
     report::Report,
 };
 
@@ -66,8 +66,8 @@ pub(super) fn logs(first: &str, last: &str) -> Logs {
     let (first, last): (chrono::NaiveDate, chrono::NaiveDate) = (first.parse().unwrap(), last.parse().unwrap());
     let days = first.iter_days().take_while(|day| *day <= last).map(|log_date| LogDay { log_date, files: 3, kms_records: 9 }).collect();
     let use_events = kms_insights_trail::CRYPTOGRAPHIC.iter().map(|name| (*name).to_owned()).collect();
-    let scan = Scan { finished_at: last.and_hms_opt(23, 0, 0).unwrap().and_utc(), use_events };
-    Logs { days, scans: vec![scan], has_uses: true, ..Logs::default() }
+    let scan = Scan { finished_at: last.and_hms_opt(23, 0, 0).unwrap().and_utc(), tool_version: "0.1.0".to_owned(), use_events };
+    Logs { days, lake_scanned_at: Some(scan.finished_at), scans: vec![scan], has_uses: true, ..Logs::default() }
 }
 
 pub(super) fn policy(principals: &[&str]) -> String {
@@ -119,6 +119,7 @@ pub(super) fn forgotten() -> Facts {
     let tried = Use { invoked_by: Some("states.amazonaws.com".to_owned()), ..used("GenerateDataKey", 0, 1, "2026-03-02T10:09:00Z", "2026-03-02T10:09:00Z") };
     let tags = json!([{"tagKey": "aws:cloudformation:stack-name", "tagValue": STACK}]);
     Facts {
+        now: at("2026-04-01T06:00:00Z"),
         key: KEY.parse().unwrap(),
         account_name: Some("Research".to_owned()),
         inventory: Inventory::Listed(Box::new(key())),
@@ -134,7 +135,7 @@ pub(super) fn forgotten() -> Facts {
         uses: vec![tried],
         uses_left_out: 0,
         last_use: Some(never_used()),
-        recording: None,
+        recording: Some(Recording { records_kms_reads: "yes".to_owned(), reason: None }),
         grants: Vec::new(),
         logs: logs("2026-03-01", "2026-03-31"),
     }

@@ -216,6 +216,9 @@ fn last_used(report: &Report, width: usize) -> String {
             _ => ", by KMS",
         };
         rows.push([minute(at), line(&format!("{}{known}", operation.trim_start_matches(", ")))]);
+        if let Some(reason) = &last.reason {
+            rows.push([String::new(), line(reason)]);
+        }
     } else {
         let verdict = match last.verdict.as_str() {
             "never_used" if last.evidence.as_deref() == Some("lookup") => {
@@ -278,6 +281,16 @@ mod tests {
     #[test]
     fn of_a_key_without_log_files_it_is_said_what_would_tell_more() {
         insta::assert_snapshot!(text(&report(&bare()), 100));
+    }
+
+    #[test]
+    fn a_use_after_which_there_may_be_a_later_one_is_told_with_that() {
+        let mut facts = busy();
+        let last = facts.last_use.as_mut().unwrap();
+        (last.evidence, last.reason) = (Some("lookup".to_owned()), Some("there may be a later use: budget".to_owned()));
+        let told = last_used(&report(&facts), 100);
+        let told: Vec<&str> = told.lines().map(str::trim).collect();
+        assert_eq!(told, ["2026-03-30 01:02  Decrypt, by CloudTrail's event history", "there may be a later use: budget"]);
     }
 
     #[test]

@@ -114,8 +114,7 @@ fn width() -> usize {
 
 fn print_json(report: &Report) -> Result<(), Trouble> {
     let text = serde_json::to_string_pretty(report).map_err(|error| Trouble::failed(format_args!("the answer: {error}")))? + "\n";
-    // Programs escape less than a terminal needs.
-    if std::io::stdout().is_terminal() { terminal::print(&terminal::printable(&text)) } else { terminal::print(&text) }
+    terminal::print(&terminal::printable_json(&text))
 }
 
 /// The one key that a name stands for.

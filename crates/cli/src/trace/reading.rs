@@ -210,7 +210,7 @@ pub(super) async fn facts(ledger: &Ledger, candidate: Candidate, shown: &ShownRu
         None => Inventory::Never { shown: shown_run },
     };
     let logs = logs(ledger, &key).await?;
-    Ok(Facts { key, account_name, inventory, events, events_left_out, uses, uses_left_out, last_use, recording, grants, logs })
+    Ok(Facts { now: chrono::Utc::now(), key, account_name, inventory, events, events_left_out, uses, uses_left_out, last_use, recording, grants, logs })
 }
 
 /// The ARNs under which log files may record the key: its own, and those of its aliases, which is all that some records name.
@@ -314,9 +314,12 @@ async fn logs(ledger: &Ledger, key: &KeyArn) -> Result<Logs, Trouble> {
     let unread_nameless = ledger.count(&format!("SELECT count(*) AS counted FROM ({}) f WHERE best < 2", files("account_id IS NULL"))).await?;
     let scans: Vec<Scan> = ledger
         .rows(&format!(
-            "SELECT s.finished_at, s.use_events FROM trail_scans s JOIN (SELECT DISTINCT scan_id FROM trail_files WHERE {place}) f ON f.scan_id = s.scan_id ORDER BY s.finished_at"
+            "SELECT s.finished_at, s.tool_version, s.use_events FROM trail_scans s JOIN (SELECT DISTINCT scan_id FROM trail_files WHERE {place}) f \
+             ON f.scan_id = s.scan_id ORDER BY s.finished_at"
         ))
         .await?;
+    let last_scan = "SELECT finished_at, tool_version, use_events FROM trail_scans ORDER BY finished_at DESC LIMIT 1";
+    let lake_scanned_at = ledger.rows::<Scan>(last_scan).await?.pop().map(|scan| scan.finished_at);
     let has_uses = ledger.count(&format!("SELECT count(*) AS counted FROM (SELECT 1 AS used FROM key_usage_daily WHERE {place} LIMIT 1) u")).await? > 0;
-    Ok(Logs { days, unread, unread_count, unread_nameless, scans, has_uses })
+    Ok(Logs { days, unread, unread_count, unread_nameless, scans, lake_scanned_at, has_uses })
 }

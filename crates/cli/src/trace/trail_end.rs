@@ -1,6 +1,7 @@
 //! Where the trail ends: which days of log files were read, and what is not known because others were not.
 
 use chrono::{Days, NaiveDate};
+use kms_insights_lake::tables::trail_scans::BY_SQL;
 use kms_insights_model::Timestamp;
 use kms_insights_trail::CRYPTOGRAPHIC;
 use serde::Serialize;
@@ -67,9 +68,10 @@ impl Trail {
         }
     }
 
-    /// Whether a day is between the first and the last that were read.
-    fn spans(&self, day: NaiveDate) -> bool {
-        self.first_day.is_some_and(|first| first <= day) && self.last_day.is_some_and(|last| day <= last)
+    /// Whether log files of a day were read.
+    fn has(&self, day: NaiveDate) -> bool {
+        let is_within = self.first_day.is_some_and(|first| first <= day) && self.last_day.is_some_and(|last| day <= last);
+        is_within && !self.missing.iter().any(|gap| gap.from <= day && day <= gap.until)
     }
 }
 
@@ -83,7 +85,7 @@ pub(super) enum About {
     BeforeLogFiles,
     /// Days between lack.
     MissingDays,
-    /// Log files end before the scan that read them.
+    /// Log files end before today.
     AfterLogFiles,
     /// Log files could not be read whole.
     UnreadFiles,
@@ -91,6 +93,8 @@ pub(super) enum About {
     TrailSelection,
     /// A scan counted fewer events as uses than there are, or more.
     UseEvents,
+    /// A scan kept uses alone.
+    KeyEvents,
     /// The log has no event that made the key, and yet should.
     Making,
     /// Since when KMS records use, and what it answered.
@@ -117,6 +121,7 @@ impl About {
                 | Self::UnreadFiles
                 | Self::TrailSelection
                 | Self::UseEvents
+                | Self::KeyEvents
                 | Self::Making
         )
     }
@@ -151,13 +156,11 @@ pub(super) fn unknown(facts: &Facts, trail: &Trail, making: &Making, usage: &Usa
             if !trail.missing.is_empty() {
                 say(About::MissingDays, missing(&trail.missing));
             }
-            if let Some(scanned) = trail.last_scan_at.map(|at| at.date_naive())
-                // The files of a day come until the next.
-                && last.checked_add_days(Days::new(1)).is_some_and(|next| next < scanned)
-            {
-                say(About::AfterLogFiles, format!("What was done after {last}, when the log files end that were read on {scanned}."));
+            // The files of a day come until the next.
+            if last.checked_add_days(Days::new(1)).is_some_and(|next| next < facts.now.date_naive()) {
+                say(About::AfterLogFiles, after(last, &facts.logs));
             }
-            if making.known_from != Source::LogFiles && made.is_some_and(|made| trail.spans(made)) && !is_managed_by_aws(facts) {
+            if making.known_from != Source::LogFiles && made.is_some_and(|made| trail.has(made)) && !is_managed_by_aws(facts) {
                 say(
                     About::Making,
                     format!("Who made it: log files of {} were read, and none records it.", made.map(|day| day.to_string()).unwrap_or_default()),
@@ -194,6 +197,16 @@ pub(super) fn unknown(facts: &Facts, trail: &Trail, making: &Making, usage: &Usa
 
 fn is_managed_by_aws(facts: &Facts) -> bool {
     facts.inventory.key().is_some_and(|key| key.manager.as_deref() == Some("AWS"))
+}
+
+/// Files stop to come where a trail fails, and nobody scans them where nobody does: either way nothing is known since.
+fn after(last: NaiveDate, logs: &Logs) -> String {
+    let day = |at: Timestamp| at.date_naive();
+    let (read, scanned) = (logs.scans.last().map(|scan| day(scan.finished_at)), logs.lake_scanned_at.map(day));
+    let read_on = read.map(|read| format!(" on {read}")).unwrap_or_default();
+    let in_vain = scanned.filter(|scanned| read.is_some_and(|read| read < *scanned));
+    let in_vain = in_vain.map(|scanned| format!("; scans after that, the last on {scanned}, found none of its account and Region")).unwrap_or_default();
+    format!("What was done after {last}, when the log files end that were read{read_on}{in_vain}.")
 }
 
 fn missing(gaps: &[Gap]) -> String {
@@ -233,20 +246,38 @@ fn selection(facts: &Facts, say: &mut impl FnMut(About, String)) {
     } else if !logs.has_uses {
         say(About::TrailSelection, "Whether the trail records uses, which are reads: none of the log files that were read has a use of any key.".to_owned());
     }
-    if let Some(Recording { records_kms_reads, reason }) = &facts.recording
-        && records_kms_reads == "no"
-    {
-        let reason = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        say(About::TrailSelection, format!("Uses that no trail records: none records them in the account and Region at present{reason}."));
+    let because = |reason: &Option<String>| reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    match &facts.recording {
+        Some(Recording { records_kms_reads, .. }) if records_kms_reads == "yes" => {}
+        Some(Recording { records_kms_reads, reason }) if records_kms_reads == "no" => {
+            let why = because(reason);
+            say(About::TrailSelection, format!("Uses that no trail records: none records them in the account and Region at present{why}."));
+        }
+        Some(Recording { reason, .. }) => {
+            let why = because(reason);
+            say(About::TrailSelection, format!("Uses that no trail records: whether one records all of them in the account and Region at present{why}."));
+        }
+        None => say(
+            About::TrailSelection,
+            "Uses that no trail records: no inventory tells whether one records them in the account and Region (`trail_recording`).".to_owned(),
+        ),
     }
     let lacking: Vec<&str> =
         CRYPTOGRAPHIC.iter().copied().filter(|name| logs.scans.iter().any(|scan| !scan.use_events.iter().any(|counted| counted == name))).collect();
     if !lacking.is_empty() {
         say(About::UseEvents, format!("Uses by {}, which a scan was told not to count.", lacking.join(", ")));
     }
+    if logs.scans.iter().any(|scan| scan.tool_version == BY_SQL) {
+        say(About::KeyEvents, "What was done to it other than using it, by those log files that SQL scanned: such a scan counts uses alone.".to_owned());
+    }
 }
 
 fn kms_records(facts: &Facts, made: Option<NaiveDate>, say: &mut impl FnMut(About, String)) {
+    // A use has a reason only where it may not be the last.
+    let later = facts.last_use.as_ref().filter(|last| last.verdict == "used").and_then(|last| last.reason.as_deref());
+    if let Some(reason) = later {
+        say(About::KmsRecords, format!("When it was last used, beyond what log files have: {reason}."));
+    }
     match &facts.last_use {
         Some(LastUse { status, tracking_started_at: Some(tracking), .. }) if status == "observed" => {
             let tracking = tracking.date_naive();
@@ -254,7 +285,7 @@ fn kms_records(facts: &Facts, made: Option<NaiveDate>, say: &mut impl FnMut(Abou
                 say(About::KmsRecords, format!("Uses before {tracking} that no log file has: KMS records uses since then."));
             }
         }
-        Some(LastUse { status, reason: Some(reason), .. }) if status != "observed" => {
+        Some(LastUse { status, verdict, reason: Some(reason), .. }) if status != "observed" && verdict == "unknown" => {
             say(About::KmsRecords, format!("When KMS last recorded a use: {reason}."));
         }
         _ => {}
@@ -344,11 +375,14 @@ mod tests {
                  CloudTrail delivers none where nothing happened, so that nobody can tell."
             )
         );
+        let asked = |now: &str, logs: Logs| lacking(&Facts { now: at(now), ..with(logs) });
         let mut early = logs("2026-03-01", "2026-03-20");
-        early.scans[0].finished_at = at("2026-03-21T12:00:00Z");
-        assert_eq!(lacking(&with(early.clone())), [], "the files of a day come until the next");
-        early.scans[0].finished_at = at("2026-03-22T00:00:00Z");
-        assert_eq!(lacking(&with(early)), one(About::AfterLogFiles, "What was done after 2026-03-20, when the log files end that were read on 2026-03-22."));
+        assert_eq!(asked("2026-03-21T23:59:59Z", early.clone()), [], "the files of a day come until the next");
+        let ended = "What was done after 2026-03-20, when the log files end that were read on 2026-03-20";
+        assert_eq!(asked("2026-03-22T00:00:00Z", early.clone()), one(About::AfterLogFiles, &format!("{ended}.")), "nobody scanned since");
+        early.lake_scanned_at = Some(at("2026-04-20T05:00:00Z"));
+        let in_vain = "; scans after that, the last on 2026-04-20, found none of its account and Region.";
+        assert_eq!(asked("2026-04-20T06:00:00Z", early), one(About::AfterLogFiles, &format!("{ended}{in_vain}")), "nothing was delivered since");
         assert_eq!(
             lacking(&with(Logs::default())),
             one(About::NoLogFiles, "All that CloudTrail records of it: no log file of account 111122223333 in eu-central-1 was read.")
@@ -359,6 +393,9 @@ mod tests {
     fn a_making_that_the_log_of_its_day_does_not_have_is_told() {
         let facts = Facts { events: Vec::new(), ..forgotten() };
         assert_eq!(lacking(&facts), one(About::Making, "Who made it: log files of 2026-03-02 were read, and none records it."));
+        let mut gap = facts.clone();
+        gap.logs.days.retain(|day| day.log_date != "2026-03-02".parse().unwrap());
+        assert_eq!(lacking(&gap).into_iter().map(|(about, _)| about).collect::<Vec<_>>(), [About::MissingDays], "no log file of the day was read");
         let managed = Inventory::Listed(Box::new(super::super::facts::KeyRow { manager: Some("AWS".to_owned()), ..key() }));
         assert_eq!(lacking(&Facts { inventory: managed, ..facts }), [], "AWS makes its own without a record");
     }
@@ -386,6 +423,10 @@ mod tests {
             with(|logs| logs.scans[0].use_events.retain(|name| name != "Decrypt" && name != "Sign")),
             one(About::UseEvents, "Uses by Decrypt, Sign, which a scan was told not to count.")
         );
+        assert_eq!(
+            with(|logs| BY_SQL.clone_into(&mut logs.scans[0].tool_version)),
+            one(About::KeyEvents, "What was done to it other than using it, by those log files that SQL scanned: such a scan counts uses alone.")
+        );
     }
 
     #[test]
@@ -401,7 +442,23 @@ mod tests {
                 "Uses that no trail records: none records them in the account and Region at present: the trail audit is stopped since 2026-03-20."
             )
         );
-        assert_eq!((recorded("yes"), recorded("unknown")), (Vec::new(), Vec::new()), "log files with uses say that uses are recorded");
+        assert_eq!(recorded("yes"), []);
+        // That log files have some uses does not say that they have all.
+        assert_eq!(
+            recorded("unknown"),
+            one(
+                About::TrailSelection,
+                "Uses that no trail records: whether one records all of them in the account and Region at present: the trail audit is stopped since 2026-03-20."
+            )
+        );
+        assert_eq!(
+            lacking(&Facts { recording: None, ..forgotten() }),
+            one(
+                About::TrailSelection,
+                "Uses that no trail records: no inventory tells whether one records them in the account and Region (`trail_recording`)."
+            )
+        );
+        assert!(report(&Facts { recording: None, ..forgotten() }).lacks_log_files());
     }
 
     #[test]
@@ -416,8 +473,20 @@ mod tests {
             one(About::KmsRecords, "Uses before 2026-03-15 that no log file has: KMS records uses since then.")
         );
         assert_eq!(
-            kms(|last| (last.status, last.reason, last.tracking_started_at) = ("denied".to_owned(), Some("access_denied: refused".to_owned()), None)),
+            kms(|last| {
+                (last.status, last.reason, last.tracking_started_at) = ("denied".to_owned(), Some("access_denied: refused".to_owned()), None);
+                "unknown".clone_into(&mut last.verdict);
+            }),
             one(About::KmsRecords, "When KMS last recorded a use: access_denied: refused.")
+        );
+        // That it was never used is known then by the event history, and a reason is given for that too.
+        let by_history = kms(|last| {
+            (last.status, last.reason, last.tracking_started_at) = ("denied".to_owned(), Some("made on 2026-03-02, and no use".to_owned()), None);
+        });
+        assert_eq!(by_history, []);
+        assert_eq!(
+            kms(|last| (last.verdict, last.reason) = ("used".to_owned(), Some("there may be a later use: budget".to_owned()))),
+            one(About::KmsRecords, "When it was last used, beyond what log files have: there may be a later use: budget.")
         );
         let is = |inventory| lacking(&Facts { inventory, ..forgotten() });
         let denied = super::super::facts::KeyRow { policy: None, tags: None, ..key() };

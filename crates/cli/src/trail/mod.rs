@@ -1,8 +1,13 @@
 //! `kms-insights trail`: the use of keys from CloudTrail log files.
 
+mod desk;
 mod output;
+mod rows;
 mod scan;
 mod source;
+mod spool;
+
+use std::collections::BTreeMap;
 
 #[cfg(feature = "sandbox")]
 use aws_config::SdkConfig;
@@ -10,10 +15,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use kms_insights_lake::{Lake, LakeLocation};
 #[cfg(feature = "sandbox")]
 use kms_insights_lake::{S3Access, s3::S3Options};
-use kms_insights_trail::UseEvents;
+use kms_insights_policy::ACTIONS;
+use kms_insights_trail::{KEY_EVENTS, UseEvents};
 use tokio::task::JoinHandle;
 
 use self::{
+    rows::{JsonArray, Rows},
     scan::{Job, Outcome},
     source::{Source, Wanted},
 };
@@ -97,27 +104,44 @@ async fn run_scan(arguments: ScanArguments, settings: Settings) -> Result<Exit, 
     {
         return Err(Trouble::usage(format_args!("--since {since} is after --until {until}")));
     }
-    let use_events = use_events(&arguments.use_events, &settings);
+    let use_events = use_events(&arguments.use_events, &settings)?;
     let is_with_lake = arguments.lake.is_named(&settings);
     let lake = if is_with_lake { Some(arguments.lake.open_or_create(&settings).await?) } else { None };
     let source = Source::open(&location, &arguments.lake, &settings).await?;
-    let job = Job { source, wanted, use_events, lake, keeps_rows: !is_with_lake || arguments.format == ScanFormat::Json };
+    let rows = match arguments.format {
+        ScanFormat::Json => Rows::ToStdout(JsonArray::default()),
+        ScanFormat::Human => Rows::ByKey(BTreeMap::new()),
+    };
+    let job = Job { source, wanted, use_events, lake, rows };
     let outcome = scan::scan(job, !arguments.quiet).await?;
     output::report_problems(&outcome);
-    match arguments.format {
-        ScanFormat::Json => output::print_rows(&outcome.rows)?,
-        ScanFormat::Human => output::print_summary(&outcome)?,
+    if let Rows::ByKey(keys) = &outcome.rows {
+        output::print_summary(&outcome, keys)?;
     }
     Ok(if outcome.is_whole() { Exit::Done } else { Exit::Partial })
 }
 
 /// As the flag says, else the settings, else the cryptographic operations.
-fn use_events(given: &[String], settings: &Settings) -> UseEvents {
+fn use_events(given: &[String], settings: &Settings) -> Result<UseEvents, Trouble> {
     match &settings.use_events {
-        _ if !given.is_empty() => given.iter().map(|name| name.trim().to_owned()).collect(),
-        Some(set) => set.iter().cloned().collect(),
-        None => UseEvents::default(),
+        _ if !given.is_empty() => named_events(given.iter().map(|name| name.trim())),
+        Some(set) => named_events(set.iter().map(String::as_str)),
+        None => Ok(UseEvents::default()),
     }
+}
+
+/// The events of these names. A name that KMS does not record would count nothing, and nobody would know.
+fn named_events<'n>(names: impl Iterator<Item = &'n str>) -> Result<UseEvents, Trouble> {
+    let known = || ACTIONS.iter().map(|action| action.name).chain(KEY_EVENTS.iter().copied());
+    names
+        .map(|name| {
+            if known().any(|known| known == name) {
+                return Ok(name);
+            }
+            let meant = known().find(|known| known.eq_ignore_ascii_case(name)).map(|meant| format!("; {meant} is meant?")).unwrap_or_default();
+            Err(Trouble::usage(format_args!("--use-events: KMS records no event named {name}{meant}")))
+        })
+        .collect()
 }
 
 /// So many days back a collection looks for log files that were not read yet.
@@ -126,13 +150,19 @@ const DAYS_BESIDE_COLLECTION: u64 = 90;
 /// A scan that runs beside a collection.
 pub(crate) struct ScanBeside(JoinHandle<Result<Outcome, Trouble>>);
 
-/// Begins to scan the log files of the last days into the lake of a collection.
-pub(crate) async fn beside_collection(source: &str, arguments: &LakeArguments, settings: &Settings, lake: &Lake) -> Result<ScanBeside, Trouble> {
+/// Begins to scan the log files of the last days into the lake of a collection. `given` names the events that count as uses, where the flag does.
+pub(crate) async fn beside_collection(
+    source: &str,
+    given: &[String],
+    arguments: &LakeArguments,
+    settings: &Settings,
+    lake: &Lake,
+) -> Result<ScanBeside, Trouble> {
     let location: LakeLocation = source.parse().map_err(|error| Trouble::usage(format_args!("--trail: {error}")))?;
     let source = Source::open(&location, arguments, settings).await?;
     let since = chrono::Utc::now().date_naive().checked_sub_days(chrono::Days::new(DAYS_BESIDE_COLLECTION));
     let wanted = Wanted { since, ..Wanted::default() };
-    let job = Job { source, wanted, use_events: use_events(&[], settings), lake: Some(lake.clone()), keeps_rows: false };
+    let job = Job { source, wanted, use_events: use_events(given, settings)?, lake: Some(lake.clone()), rows: Rows::ToLake };
     Ok(ScanBeside(tokio::spawn(scan::scan(job, false))))
 }
 
@@ -141,7 +171,7 @@ pub(crate) async fn beside_collection(source: &str, arguments: &LakeArguments, s
 pub(crate) fn beside_demo(bucket: &str, config: SdkConfig, lake: &Lake) -> Result<ScanBeside, Trouble> {
     let location = LakeLocation::S3 { bucket: bucket.to_owned(), prefix: String::new() };
     let source = Source::on_s3(&location, &S3Access { config, options: S3Options::default() })?;
-    let job = Job { source, wanted: Wanted::default(), use_events: UseEvents::default(), lake: Some(lake.clone()), keeps_rows: false };
+    let job = Job { source, wanted: Wanted::default(), use_events: UseEvents::default(), lake: Some(lake.clone()), rows: Rows::ToLake };
     Ok(ScanBeside(tokio::spawn(scan::scan(job, false))))
 }
 

@@ -1,34 +1,38 @@
 //! A scan: day by day, each log file once, into daily usage.
 
 use std::{
-    collections::BTreeSet,
-    io::Read as _,
+    collections::{BTreeMap, BTreeSet},
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{NaiveDate, Utc};
 use futures::StreamExt;
 use kms_insights_lake::{
-    Lake,
-    scans::{ScanHistory, ScanWriter},
+    Lake, LakeError,
+    scans::{Counted, KnownFile, ScanHistory, ScanWriter},
     tables::{key_events, key_usage_daily, trail_files::TrailFileRow, trail_scans::TrailScanRow},
 };
 use kms_insights_model::RunId;
-use kms_insights_trail::{Batch, DailyUse, FileReport, KeyEvent, LogReader, SeenEvents, Tally, UseEvents};
-use object_store::ObjectStoreExt as _;
+use kms_insights_trail::{Batch, Calls, EventId, Forgotten, SeenEvents, Tally, UseEvents};
+use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::source::{LogFile, Source, Wanted};
+use super::{
+    desk::{Desks, ReadFile},
+    rows::Rows,
+    source::{LogFile, Source, Wanted},
+    spool::{CountedBy, Spool},
+};
 use crate::{exit::Trouble, lake::trouble, terminal};
 
-/// So many files are fetched at once from S3; of a folder as many as there are processors, and one.
+/// So many files are fetched at once from S3.
 const CONCURRENT_FETCHES: usize = 16;
 
-/// The longest log file, compressed as it is, that is held in memory. CloudTrail's have some 5 MB.
-const LONGEST_FILE: u64 = 64 << 20;
+/// So many events are kept in memory, to know them when they come again: as many as half a million places hold before there must be twice as many.
+const MOST_EVENTS: usize = 450_000;
 
-/// So many events are kept in memory, to know them when they come again, before those of past days are written to the lake.
-const MOST_EVENTS: usize = 1_000_000;
+/// So many bytes of rows are kept in memory before they are written or printed, complete or not.
+const MOST_ROW_BYTES: usize = 6 << 20;
 
 /// What is to be scanned, and where to.
 pub(super) struct Job {
@@ -36,8 +40,8 @@ pub(super) struct Job {
     pub(super) wanted: Wanted,
     pub(super) use_events: UseEvents,
     pub(super) lake: Option<Lake>,
-    /// Whether the rows are wanted at the end, beside what is written to the lake.
-    pub(super) keeps_rows: bool,
+    /// Where the rows go, beside the lake.
+    pub(super) rows: Rows,
 }
 
 /// What a scan came to.
@@ -45,12 +49,13 @@ pub(super) struct Job {
 pub(super) struct Outcome {
     pub(super) summary: TrailScanRow,
     /// The files of which something could not be read.
-    pub(super) failed: Vec<TrailFileRow>,
-    /// Those of earlier scans, which are not read again.
+    pub(super) failed: Vec<FailedFile>,
+    /// Those of which an earlier scan could not read the same.
     pub(super) failed_before: u64,
     /// Files that were not looked at because their names do not say whose they are.
     pub(super) passed_over: u64,
-    pub(super) rows: Vec<DailyUse>,
+    /// All that there is to be said of the rows.
+    pub(super) rows: Rows,
     pub(super) is_in_lake: bool,
 }
 
@@ -61,48 +66,59 @@ impl Outcome {
     }
 }
 
-/// What one log file came to.
-struct ReadFile {
-    file: LogFile,
-    batch: Batch,
-    outcome: Result<FileReport, String>,
+/// A file of which something could not be read.
+#[derive(Debug)]
+pub(super) struct FailedFile {
+    pub(super) row: TrailFileRow,
+    /// What the store said.
+    pub(super) reason: Option<String>,
 }
 
 struct Scan {
-    job: Job,
+    source: Arc<Source>,
+    wanted: Wanted,
+    use_events: Arc<UseEvents>,
     history: Option<ScanHistory>,
-    writer: Option<ScanWriter>,
-    accounts: BTreeSet<String>,
+    /// What earlier scans counted, as soon as that matters.
+    counted: BTreeMap<String, Counted>,
+    writer: Option<Arc<ScanWriter>>,
     tally: Tally,
     seen: SeenEvents,
+    spool: Spool,
     /// The days whose events of earlier scans are known.
     remembered: BTreeSet<NaiveDate>,
     summary: TrailScanRow,
     files: Vec<TrailFileRow>,
-    failed: Vec<TrailFileRow>,
+    failed: Vec<FailedFile>,
     failed_before: u64,
-    rows: Vec<DailyUse>,
-    desks: Arc<Mutex<Vec<Desk>>>,
+    /// The rows go from one settlement to the next: while files are read, those of the days before are written.
+    settlement: JoinHandle<Result<Rows, Trouble>>,
+    desks: Desks,
 }
 
 /// Scans.
 pub(super) async fn scan(job: Job, shows_progress: bool) -> Result<Outcome, Trouble> {
     let started_at = Utc::now();
     let id = RunId::new(started_at, rand::random());
-    let history = match &job.lake {
+    let Job { source, wanted, use_events, lake, rows } = job;
+    let history = match &lake {
         Some(lake) => Some(ScanHistory::open(lake).await.map_err(|error| trouble(&error))?),
         None => None,
     };
-    let writer = job.lake.as_ref().zip(history.as_ref()).map(|(lake, history)| ScanWriter::new(lake.clone(), id.clone(), history));
-    let mut plan = job.source.plan(&job.wanted).await?;
+    let writer = lake.as_ref().zip(history.as_ref()).map(|(lake, history)| Arc::new(ScanWriter::new(lake.clone(), id.clone(), history)));
+    let mut plan = source.plan(&wanted).await?;
+    if !plan.found_any {
+        return Err(Trouble::failed(format_args!("{}: there is no log file of a trail", source.name))
+            .next("name the bucket and prefix, or the folder, that the trail delivers to"));
+    }
     let summary = TrailScanRow {
         scan_id: id.to_string(),
-        source: job.source.name.clone(),
+        source: source.name.clone(),
         status: "complete".to_owned(),
         started_at,
         finished_at: started_at,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        use_events: job.use_events.names().map(str::to_owned).collect(),
+        use_events: use_events.names().map(str::to_owned).collect(),
         files_listed: 0,
         files_known: 0,
         files_read: 0,
@@ -112,25 +128,30 @@ pub(super) async fn scan(job: Job, shows_progress: bool) -> Result<Outcome, Trou
         kms_records: 0,
         repeated_records: 0,
         uses_without_key: 0,
+        errors_without_key: 0,
     };
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut scan = Scan {
-        accounts: plan.accounts.iter().map(ToString::to_string).collect(),
-        job,
+        source: Arc::new(source),
+        wanted,
+        use_events: Arc::new(use_events),
         history,
+        counted: BTreeMap::new(),
         writer,
         tally: Tally::default(),
         seen: SeenEvents::default(),
+        spool: Spool::default(),
         remembered: BTreeSet::new(),
         summary,
         files: Vec::new(),
         failed: Vec::new(),
         failed_before: 0,
-        rows: Vec::new(),
-        desks: Arc::default(),
+        settlement: tokio::spawn(async { Ok(rows) }),
+        desks: Desks::new(processors),
     };
     let days = plan.days();
     for day in &days {
-        let files = scan.job.source.files(&mut plan, *day, &scan.job.wanted).await?;
+        let files = scan.source.files(&mut plan, *day, &scan.wanted).await?;
         let before = scan.summary.bytes;
         scan.day(*day, files).await?;
         if shows_progress
@@ -161,169 +182,230 @@ impl Scan {
         self.summary.files_listed += signed(files.len() as u64);
         // Of files without a day those that were read are filed under the first day there is.
         let log_date = day.unwrap_or_default();
-        if let Some(history) = &self.history {
-            let known = history.known_files(&self.job.source.name, log_date).await.map_err(|error| trouble(&error))?;
-            let before = files.len();
-            files.retain(|file| {
-                let earlier = known.get(&file.path).filter(|known| unsigned(known.bytes) == file.object.size);
-                self.failed_before += u64::from(earlier.is_some_and(|known| !known.is_whole));
-                earlier.is_none()
-            });
-            self.summary.files_known += signed((before - files.len()) as u64);
-        }
-        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let concurrency = if self.job.source.name.starts_with("s3://") { CONCURRENT_FETCHES.max(processors) } else { processors };
-        let (source, desks, use_events) = (Arc::new(self.job.source.clone()), Arc::clone(&self.desks), Arc::new(self.job.use_events.clone()));
+        let before = files.len();
+        let earlier = self.earlier(log_date).await?;
+        files.retain(|file| !earlier.get(&file.path).is_some_and(|found| self.is_known(file, found)));
+        self.summary.files_known += signed((before - files.len()) as u64);
+        let (full, mut batches) = mpsc::channel(1);
+        let (source, desks, use_events) = (Arc::clone(&self.source), self.desks.clone(), Arc::clone(&self.use_events));
         let mut read = futures::stream::iter(files)
-            .map(|file| {
-                let (source, desks, use_events) = (Arc::clone(&source), Arc::clone(&desks), Arc::clone(&use_events));
-                async move { read_file(file, &source, &desks, use_events).await }
-            })
-            .buffer_unordered(concurrency);
-        while let Some(read) = read.next().await {
-            self.take(read?).await?;
+            // As tasks, so that the next file is begun while what was found in this one is added up.
+            .map(|file| tokio::spawn(desks.clone().read(file, Arc::clone(&source), Arc::clone(&use_events), full.clone())))
+            .buffer_unordered(CONCURRENT_FETCHES);
+        loop {
+            tokio::select! {
+                // What a file handed on before its end comes before its end.
+                biased;
+                Some(batch) = batches.recv() => self.count(batch).await?,
+                read = read.next() => match read {
+                    Some(read) => self.take(read.map_err(|error| Trouble::failed(format_args!("the program has a defect: {error}")))??, &earlier).await?,
+                    None => break,
+                },
+            }
         }
         drop(read);
         self.write_files(log_date).await?;
-        self.write_if_full(day).await
+        // Events of a day come until some time after its end: those of the day before have come by now.
+        if let Some(day) = day {
+            self.settle(Some(day)).await?;
+        }
+        Ok(())
     }
 
-    /// Adds what a file says.
-    async fn take(&mut self, read: ReadFile) -> Result<(), Trouble> {
-        let ReadFile { file, mut batch, outcome } = read;
-        if let Some(history) = &self.history {
-            for date in batch.dates() {
-                if self.remembered.insert(date) {
-                    self.seen.remember(date, history.event_ids(date).await.map_err(|error| trouble(&error))?);
-                    if let Some(writer) = &self.writer {
-                        self.seen.recall(date, writer.event_ids(date).await.map_err(|error| trouble(&error))?);
-                    }
-                }
+    /// Adds events.
+    async fn count(&mut self, batch: Batch) -> Result<(), Trouble> {
+        for date in batch.dates() {
+            if self.history.is_some() && self.remembered.insert(date) {
+                self.remember(date).await?;
+            }
+            if self.spool.has(date) {
+                let ids = self.spool.find(date, &batch.event_ids(date)).map_err(|error| spool_trouble(&error))?;
+                self.seen.remember(date, ids);
             }
         }
         self.tally.add(&batch, &mut self.seen);
-        batch.clear();
-        self.summary.bytes += signed(file.object.size);
-        let problem = match &outcome {
-            Ok(report) => {
-                self.summary.records += signed(report.records);
-                self.summary.kms_records += signed(report.kms_records);
-                report
-                    .problems
-                    .iter()
-                    .find(|problem| problem.kind.loses_records())
-                    .or(report.problems.first())
-                    .map(|problem| (problem.kind.as_str().to_owned(), Some(problem.offset)))
+        self.desks.put_batch(batch);
+        if self.seen.len() > MOST_EVENTS {
+            self.spill()?;
+        }
+        if self.tally.size() > MOST_ROW_BYTES {
+            self.settle(None).await?;
+        }
+        Ok(())
+    }
+
+    /// Learns which events of a day earlier scans counted.
+    async fn remember(&mut self, date: NaiveDate) -> Result<(), Trouble> {
+        let Some(history) = &self.history else { return Ok(()) };
+        for file in history.event_id_files(date).await.map_err(|error| trouble(&error))? {
+            let mut ids = history.event_ids(&file).await.map_err(|error| trouble(&error))?;
+            if self.seen.len() + ids.len() <= MOST_EVENTS / 2 {
+                self.seen.remember(date, ids);
+            } else {
+                ids.sort_unstable();
+                self.spool.add(date, CountedBy::Earlier, ids).map_err(|error| spool_trouble(&error))?;
             }
-            Err(reason) => Some((reason.clone(), None)),
+        }
+        Ok(())
+    }
+
+    /// Moves the events that memory holds to the disk.
+    fn spill(&mut self) -> Result<(), Trouble> {
+        let dates: Vec<NaiveDate> = self.seen.dates().collect();
+        for date in dates {
+            let Forgotten { earlier, own } = self.seen.forget(date);
+            self.spool
+                .add(date, CountedBy::Earlier, earlier)
+                .and_then(|()| self.spool.add(date, CountedBy::This, own))
+                .map_err(|error| spool_trouble(&error))?;
+        }
+        Ok(())
+    }
+
+    /// What earlier scans found of the log files of a day.
+    async fn earlier(&mut self, date: NaiveDate) -> Result<BTreeMap<String, Vec<KnownFile>>, Trouble> {
+        let Some(history) = &self.history else { return Ok(BTreeMap::new()) };
+        let earlier = history.known_files(&self.source.name, date).await.map_err(|error| trouble(&error))?;
+        if !earlier.is_empty() && self.counted.is_empty() {
+            self.counted = history.counted().await.map_err(|error| trouble(&error))?;
+        }
+        Ok(earlier)
+    }
+
+    /// Whether all of a file was read before, and what it is to be read for was counted. Whatever else is read is compared with what was found of it then, event by event.
+    fn is_known(&self, file: &LogFile, found: &[KnownFile]) -> bool {
+        let same = || found.iter().filter(|known| known.is_whole() && unsigned(known.bytes) == file.object.size);
+        let is_counted = |known: &KnownFile| {
+            // What SQL counted would count once more: it writes no ids of events.
+            self.counted.get(&known.scan_id).is_some_and(|counted| counted.is_by_sql || self.use_events.names().all(|name| counted.events.contains(name)))
         };
-        let report = outcome.as_ref().ok();
-        let status = match report {
-            Some(report) if report.is_whole() => "read",
-            Some(report) if report.records > 0 => "partial",
+        same().any(is_counted)
+    }
+
+    /// Takes note of a file that was read.
+    async fn take(&mut self, read: ReadFile, earlier: &BTreeMap<String, Vec<KnownFile>>) -> Result<(), Trouble> {
+        let ReadFile { file, batch, report } = read;
+        self.count(batch).await?;
+        let problem = match &report {
+            Ok(report) => {
+                let problems = &report.problems;
+                problems.iter().find(|problem| problem.kind.loses_records()).or(problems.first()).map(|problem| (problem.kind, Some(problem.offset)))
+            }
+            Err(unread) => Some((unread.problem, None)),
+        };
+        let reason = report.as_ref().err().map(|unread| unread.reason.clone());
+        let report = report.unwrap_or_default();
+        let status = match (&reason, report.is_whole(), report.records) {
+            (None, true, _) => "read",
+            (None, false, 1..) => "partial",
             _ => "unread",
         };
         let row = TrailFileRow {
             scan_id: self.summary.scan_id.clone(),
-            source: self.job.source.name.clone(),
+            source: self.source.name.clone(),
             path: file.path,
             account_id: file.name.as_ref().map(|name| name.account.to_string()),
             region: file.name.as_ref().map(|name| name.region.to_string()),
             delivered_at: file.name.as_ref().map(|name| name.delivered_at),
             bytes: signed(file.object.size),
-            records: report.map_or(0, |report| signed(report.records)),
-            kms_records: report.map_or(0, |report| signed(report.kms_records)),
+            records: signed(report.records),
+            kms_records: signed(report.kms_records),
             status: status.to_owned(),
-            problem: problem.as_ref().map(|(kind, _)| kind.clone()),
+            problem: problem.map(|(kind, _)| kind.as_str().to_owned()),
             problem_offset: problem.and_then(|(_, offset)| offset).map(signed),
         };
+        let is_as_it_was =
+            |known: &KnownFile| (known.bytes, known.records, &known.status, &known.problem) == (row.bytes, row.records, &row.status, &row.problem);
+        if status != "read" && earlier.get(&row.path).is_some_and(|found| found.iter().any(is_as_it_was)) {
+            self.failed_before += 1;
+            return Ok(());
+        }
+        self.summary.bytes += row.bytes;
+        self.summary.records += row.records;
+        self.summary.kms_records += row.kms_records;
         if status == "read" {
             self.summary.files_read += 1;
         } else {
             self.summary.files_failed += 1;
-            self.failed.push(row.clone());
+            self.failed.push(FailedFile { row: row.clone(), reason });
         }
-        // A file that could not be fetched is tried again by the next scan.
-        if outcome.is_ok() {
-            self.files.push(row);
-        }
-        // Its memory serves another file.
-        if let Some(desk) = self.desks.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().find(|desk| desk.batch.is_without_memory()) {
-            desk.batch = batch;
-        }
+        self.files.push(row);
         Ok(())
     }
 
     async fn write_files(&mut self, day: NaiveDate) -> Result<(), Trouble> {
         let mut files = std::mem::take(&mut self.files);
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        match &mut self.writer {
+        match &self.writer {
             Some(writer) => writer.write(day, &files).await.map_err(|error| trouble(&error)),
             None => Ok(()),
         }
     }
 
-    /// Writes what has come together, where that is much.
-    async fn write_if_full(&mut self, day: Option<NaiveDate>) -> Result<(), Trouble> {
-        if self.writer.is_none() {
-            return Ok(());
-        }
-        if self.tally.is_full() {
-            self.write_rows().await?;
-        }
-        // Events of a day come until some time after its end.
-        let Some(open_since) = day.and_then(|day| day.checked_sub_days(Days::new(1))) else { return Ok(()) };
-        if self.seen.len() > MOST_EVENTS {
-            let past: Vec<NaiveDate> = self.seen.dates().filter(|date| *date < open_since).collect();
-            for date in past {
-                self.write_event_ids(date).await?;
+    /// Has the rows of the days before one written and printed, or all of them, while files are read on.
+    async fn settle(&mut self, before: Option<NaiveDate>) -> Result<(), Trouble> {
+        for (date, ids) in self.tally.held_ids(before) {
+            if self.spool.has(date) {
+                self.seen.remember(date, self.spool.find(date, &ids).map_err(|error| spool_trouble(&error))?);
             }
         }
+        let mut settled = self.tally.take(before, &mut self.seen);
+        let Calls { uses, errors } = settled.without_key();
+        self.summary.uses_without_key += signed(uses);
+        self.summary.errors_without_key += signed(errors);
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let mut rows = self.settled().await?;
+        let writer = self.writer.clone();
+        self.settlement = tokio::spawn(async move {
+            while let Some(date) = settled.first_day() {
+                let later = date.succ_opt().map(|next| settled.split_off(next)).unwrap_or_default();
+                let mut of_day = std::mem::replace(&mut settled, later);
+                for row in of_day.rows() {
+                    rows.add(&row)?;
+                }
+                if let Some(writer) = &writer {
+                    write(writer, date, &mut of_day).await.map_err(|error| trouble(&error))?;
+                }
+            }
+            Ok(rows)
+        });
         Ok(())
     }
 
-    async fn write_event_ids(&mut self, date: NaiveDate) -> Result<(), Trouble> {
-        self.remembered.remove(&date);
-        let ids = self.seen.forget(date);
-        match &mut self.writer {
-            Some(writer) if !ids.is_empty() => writer.write_event_ids(date, &ids).await.map_err(|error| trouble(&error)),
-            _ => Ok(()),
-        }
+    /// Waits until what was settled is written.
+    async fn settled(&mut self) -> Result<Rows, Trouble> {
+        (&mut self.settlement).await.unwrap_or_else(|error| Err(Trouble::failed(format_args!("the program has a defect: {error}"))))
     }
 
-    /// Writes the rows that have come together, a file for each day.
-    async fn write_rows(&mut self) -> Result<(), Trouble> {
-        let mut tally = std::mem::take(&mut self.tally);
-        self.summary.uses_without_key += signed(tally.without_key());
-        self.accounts.extend(tally.recipients().into_iter().map(str::to_owned));
-        let accounts = &self.accounts;
-        let rows = tally.rows(|account| accounts.contains(account));
-        let events = tally.key_events(|account| accounts.contains(account));
-        if let Some(writer) = &mut self.writer {
-            let scan = self.summary.scan_id.clone();
-            for rows in rows.chunk_by(|a, b| a.event_date == b.event_date) {
-                let written: Vec<_> = rows.iter().map(|row| key_usage_daily::row(&scan, row.clone())).collect();
-                writer.write(rows[0].event_date, &written).await.map_err(|error| trouble(&error))?;
+    /// Writes which events this scan counted.
+    async fn write_event_ids(&mut self) -> Result<(), Trouble> {
+        let Some(writer) = self.writer.clone() else { return Ok(()) };
+        let dates: BTreeSet<NaiveDate> = self.seen.dates().chain(self.spool.dates()).collect();
+        for date in dates {
+            let own = self.seen.forget(date).own;
+            for ids in own.chunks(ScanWriter::MOST_EVENT_IDS) {
+                writer.write_event_ids(date, ids).await.map_err(|error| trouble(&error))?;
             }
-            for events in events.chunk_by(|a: &KeyEvent, b| a.at.date_naive() == b.at.date_naive()) {
-                let written: Vec<_> = events.iter().map(|event| key_events::row(&scan, event.clone())).collect();
-                writer.write(events[0].at.date_naive(), &written).await.map_err(|error| trouble(&error))?;
+            let mut of_spool = self.spool.counted_by_this(date);
+            loop {
+                let ids: Vec<EventId> = of_spool.by_ref().take(ScanWriter::MOST_EVENT_IDS).collect::<Result<_, _>>().map_err(|error| spool_trouble(&error))?;
+                if ids.is_empty() {
+                    break;
+                }
+                writer.write_event_ids(date, &ids).await.map_err(|error| trouble(&error))?;
             }
-        }
-        if self.job.keeps_rows {
-            self.rows.extend(rows);
         }
         Ok(())
     }
 
     async fn end(mut self, passed_over: u64) -> Result<Outcome, Trouble> {
-        self.write_rows().await?;
+        self.settle(None).await?;
         self.summary.repeated_records = signed(self.seen.repeated());
-        let dates: Vec<NaiveDate> = self.seen.dates().collect();
-        for date in dates {
-            self.write_event_ids(date).await?;
-        }
-        self.rows.sort_unstable();
+        self.write_event_ids().await?;
+        let mut rows = self.settled().await?;
+        rows.end()?;
         if self.summary.files_failed > 0 {
             "partial".clone_into(&mut self.summary.status);
         }
@@ -333,56 +415,29 @@ impl Scan {
             let has_news = self.summary.files_read + self.summary.files_failed > 0;
             // A scan that found nothing new leaves no trace, so that a second one changes nothing.
             if has_news {
-                let scan = writer.scan_id().clone();
                 writer.publish(&self.summary).await.map_err(|error| trouble(&error))?;
                 // Not before: now that this scan has its place, none that began earlier can be published any more.
-                history.delete_leftovers(&scan).await.map_err(|error| trouble(&error))?;
+                history.delete_leftovers(writer.scan_id()).await.map_err(|error| trouble(&error))?;
             }
         }
-        Ok(Outcome { summary: self.summary, failed: self.failed, failed_before: self.failed_before, passed_over, rows: self.rows, is_in_lake })
+        Ok(Outcome { summary: self.summary, failed: self.failed, failed_before: self.failed_before, passed_over, rows, is_in_lake })
     }
 }
 
-/// What reading a file takes, used for one after the other.
-#[derive(Default)]
-struct Desk {
-    reader: LogReader,
-    file: Vec<u8>,
-    batch: Batch,
+/// Writes a day's rows into the lake.
+async fn write(writer: &ScanWriter, date: NaiveDate, of_day: &mut Tally) -> Result<(), LakeError> {
+    let scan = writer.scan_id().to_string();
+    {
+        let mut rows = of_day.rows().map(|row| key_usage_daily::row(&scan, row)).peekable();
+        if rows.peek().is_some() {
+            writer.write_each(date, rows).await?;
+        }
+    }
+    let events: Vec<_> = of_day.key_events().into_iter().map(|event| key_events::row(&scan, event)).collect();
+    writer.write(date, &events).await
 }
 
-/// Fetches a file and reads it, on a thread of its own.
-async fn read_file(file: LogFile, source: &Source, desks: &Arc<Mutex<Vec<Desk>>>, use_events: Arc<UseEvents>) -> Result<ReadFile, Trouble> {
-    if file.object.size > LONGEST_FILE {
-        return Ok(ReadFile { file, batch: Batch::default(), outcome: Err("longer than a log file may be".to_owned()) });
-    }
-    let local = source.on_this_machine(&file);
-    let fetched = match &local {
-        Some(_) => Ok(bytes::Bytes::new()),
-        None => match source.store.get(&file.object.location).await {
-            Ok(found) => found.bytes().await,
-            Err(error) => Err(error),
-        },
-    };
-    let fetched = match fetched {
-        Ok(fetched) => fetched,
-        Err(error) => return Ok(ReadFile { file, batch: Batch::default(), outcome: Err(error.to_string()) }),
-    };
-    let desks = Arc::clone(desks);
-    let work = tokio::task::spawn_blocking(move || {
-        let mut desk = desks.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        desk.file.clear();
-        let is_there = match &local {
-            Some(path) => std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE + 1).read_to_end(&mut desk.file)).map(drop),
-            None => Ok(()),
-        };
-        let text = if local.is_some() { &desk.file[..] } else { &fetched[..] };
-        let batch = &mut desk.batch;
-        let outcome = is_there.map(|()| desk.reader.read(text, |event, record| batch.add(event, record, &use_events)));
-        let batch = std::mem::take(&mut desk.batch);
-        desks.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
-        (batch, outcome.map_err(|error| error.to_string()))
-    });
-    let (batch, outcome) = work.await.map_err(|error| Trouble::failed(format_args!("{}: the program has a defect: {error}", file.path)))?;
-    Ok(ReadFile { file, batch, outcome })
+fn spool_trouble(error: &std::io::Error) -> Trouble {
+    Trouble::failed(format_args!("{}: ids of events could not be kept there: {error}", std::env::temp_dir().display()))
+        .next("free space there, or name another folder in TMPDIR")
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{StreamExt, TryStreamExt, stream::FuturesUnordered};
 use kms_insights_lake::{Lake, LakeLocation, S3Access};
 use kms_insights_model::{AccountId, Region};
 use kms_insights_trail::{LogName, may_be_log};
@@ -88,8 +88,8 @@ pub(super) struct Plan {
     pub(super) folders: BTreeMap<NaiveDate, Vec<Path>>,
     /// Files that lie elsewhere.
     pub(super) loose: BTreeMap<Option<NaiveDate>, Vec<LogFile>>,
-    /// The accounts whose logs the source has, wanted or not.
-    pub(super) accounts: BTreeSet<AccountId>,
+    /// Whether there is any log file, or folder of a day, wanted or not.
+    pub(super) found_any: bool,
     /// Files whose names do not say whose they are and when they came, while something was asked for by account, Region or day.
     pub(super) passed_over: u64,
 }
@@ -105,6 +105,7 @@ impl Plan {
 #[derive(Clone, Debug, Default)]
 struct Place {
     path: Path,
+    is_account: bool,
     is_region: bool,
     year: Option<i32>,
     month: Option<u32>,
@@ -171,12 +172,6 @@ impl Source {
     pub(super) async fn plan(&self, wanted: &Wanted) -> Result<Plan, Trouble> {
         let mut plan = Plan::default();
         let mut waiting = vec![Place { path: self.root.clone(), ..Place::default() }];
-        // A source may begin below its accounts: what its own path says counts as well.
-        for part in self.root.parts().chain(std::path::Path::new(&self.name).iter().filter_map(|part| part.to_str().map(object_store::path::PathPart::from))) {
-            if let Ok(account) = part.as_ref().parse::<AccountId>() {
-                plan.accounts.insert(account);
-            }
-        }
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < CONCURRENT_LISTINGS
@@ -192,9 +187,7 @@ impl Source {
             let listed = listed.map_err(|error| Trouble::failed(format_args!("{}: {error}", self.name)).next("check that the source may be listed"))?;
             for object in listed.objects {
                 let Some(file) = self.log_file(object).filter(|file| self.only.as_ref().is_none_or(|only| *only == file.object.location)) else { continue };
-                if let Some(name) = &file.name {
-                    plan.accounts.insert(name.account);
-                }
+                plan.found_any = true;
                 if wanted.file(file.name.as_ref()) {
                     plan.loose.entry(file.name.as_ref().map(LogName::date)).or_default().push(file);
                 } else if file.name.is_none() {
@@ -216,14 +209,13 @@ impl Source {
         let mut files = plan.loose.remove(&day).unwrap_or_default();
         let mut listings = futures::stream::iter(folders).map(|folder| {
             let store = Arc::clone(&self.store);
-            async move { store.list_with_delimiter(Some(&folder)).await }
+            // Some who copy log files make folders of hours.
+            async move { store.list(Some(&folder)).try_collect::<Vec<ObjectMeta>>().await }
         });
         let mut listings = (&mut listings).buffer_unordered(CONCURRENT_LISTINGS);
         while let Some(listed) = listings.next().await {
             let listed = listed.map_err(|error| Trouble::failed(format_args!("{}: {error}", self.name)).next("check that the source may be listed"))?;
-            files.extend(
-                listed.objects.into_iter().filter_map(|object| self.log_file(object)).filter(|file| file.name.is_none() || wanted.file(file.name.as_ref())),
-            );
+            files.extend(listed.into_iter().filter_map(|object| self.log_file(object)).filter(|file| file.name.is_none() || wanted.file(file.name.as_ref())));
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
@@ -233,12 +225,13 @@ impl Source {
 /// Decides about a folder by its name and by those above it.
 fn enter(above: &Place, folder: Path, wanted: &Wanted, plan: &mut Plan, waiting: &mut Vec<Place>) {
     let name = folder.filename().unwrap_or_default().to_owned();
-    let mut place = Place { path: folder, ..above.clone() };
+    let mut place = Place { path: folder, is_account: false, ..above.clone() };
     let number = |digits: usize| {
         Some(&name).filter(|name| name.len() == digits && name.bytes().all(|byte| byte.is_ascii_digit())).and_then(|name| name.parse::<u32>().ok())
     };
     match (above.is_region, above.year, above.month) {
         (true, None, _) if let Some(year) = number(4).and_then(|year| i32::try_from(year).ok()) => {
+            plan.found_any = true;
             place.year = Some(year);
             let days = (NaiveDate::from_ymd_opt(year, 1, 1), NaiveDate::from_ymd_opt(year, 12, 31));
             if matches!(days, (Some(first), Some(last)) if wanted.days(first, last)) {
@@ -260,16 +253,18 @@ fn enter(above: &Place, folder: Path, wanted: &Wanted, plan: &mut Plan, waiting:
         }
         _ => {
             if let Ok(account) = name.parse::<AccountId>() {
-                plan.accounts.insert(account);
                 if !wanted.account(&account) {
                     return;
                 }
+                place.is_account = true;
             } else if let Ok(region) = name.parse::<Region>() {
                 if !wanted.region(&region) {
                     return;
                 }
                 place = Place { is_region: true, path: place.path, ..Place::default() };
-            } else if matches!(name.as_str(), "CloudTrail-Digest" | "CloudTrail-Insight" | "Config" | "elasticloadbalancing" | "vpcflowlogs") {
+            } else if above.is_account
+                && matches!(name.as_str(), "CloudTrail-Digest" | "CloudTrail-Insight" | "Config" | "elasticloadbalancing" | "vpcflowlogs")
+            {
                 // What AWS files beside a trail's log files.
                 return;
             }

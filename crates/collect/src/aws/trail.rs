@@ -36,6 +36,8 @@ impl TrailReader for AwsTrail {
             is_logging: output.is_logging.ok_or_else(|| invalid("cloudtrail:GetTrailStatus does not say whether the trail records"))?,
             started_at: output.start_logging_time.as_ref().and_then(timestamp),
             stopped_at: output.stop_logging_time.as_ref().and_then(timestamp),
+            last_delivery_at: output.latest_delivery_time.as_ref().and_then(timestamp),
+            delivery_error: output.latest_delivery_error.filter(|error| !error.is_empty()),
         })
     }
 
@@ -95,5 +97,5 @@ fn advanced(selector: sdk::AdvancedEventSelector) -> AdvancedSelector {
 fn event(event: sdk::Event) -> Answer<HistoryEvent> {
     let at = event.event_time.as_ref().and_then(timestamp).ok_or_else(|| invalid("cloudtrail:LookupEvents: an event has no time"))?;
     let record = event.cloud_trail_event.ok_or_else(|| invalid("cloudtrail:LookupEvents: an event has no record"))?;
-    Ok(HistoryEvent { name: event.event_name.unwrap_or_default(), at, record })
+    Ok(HistoryEvent { name: event.event_name, at, record })
 }

@@ -1,7 +1,7 @@
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
-    sync::{Mutex, atomic::AtomicUsize},
+    sync::{Arc, Mutex, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -25,10 +25,14 @@ struct Done {
     operation: &'static str,
     keys: Vec<usize>,
     refused: bool,
+    /// Whether its record is no JSON.
+    damaged: bool,
+    /// Whether the history leaves out the event's name, which its record has.
+    nameless: bool,
 }
 
 fn done(minutes_ago: i64, operation: &'static str, key: usize) -> Done {
-    Done { minutes_ago, operation, keys: vec![key], refused: false }
+    Done { minutes_ago, operation, keys: vec![key], refused: false, damaged: false, nameless: false }
 }
 
 /// An event history that answers as CloudTrail does, and counts.
@@ -38,6 +42,8 @@ struct History {
     events: Vec<Done>,
     requests: AtomicUsize,
     refusal: Option<ErrorCode>,
+    /// The operation of which alone it refuses to list the events.
+    refused_operation: Option<&'static str>,
     /// Whether each page names itself as the next.
     is_endless: bool,
     /// Whether events are found by their keys.
@@ -87,7 +93,8 @@ fn event(now: Timestamp, at: usize, done: &Done) -> HistoryEvent {
     if done.refused {
         record["errorCode"] = "AccessDenied".into();
     }
-    HistoryEvent { name: done.operation.to_owned(), at: moment, record: record.to_string() }
+    let record = if done.damaged { "{\"eventSource\":\"kms.amazonaws.com\",".to_owned() } else { record.to_string() };
+    HistoryEvent { name: (!done.nameless).then(|| done.operation.to_owned()), at: moment, record }
 }
 
 struct Served {
@@ -101,7 +108,7 @@ impl TrailReader for Served {
     }
 
     async fn status(&self, _: &str) -> Answer<TrailStatus> {
-        Ok(TrailStatus { is_logging: true, started_at: None, stopped_at: None })
+        Ok(TrailStatus { is_logging: true, started_at: None, stopped_at: None, last_delivery_at: None, delivery_error: None })
     }
 
     async fn selectors(&self, _: &str) -> Answer<EventSelectors> {
@@ -110,7 +117,8 @@ impl TrailReader for Served {
 
     async fn events(&self, sought: &Sought, token: Option<String>) -> Answer<Page<HistoryEvent>> {
         self.history.requests.fetch_add(1, Ordering::Relaxed);
-        if let Some(code) = self.history.refusal {
+        let is_refused = matches!(sought, Sought::Operation(name) if Some(*name) == self.history.refused_operation);
+        if let Some(code) = self.history.refusal.or(is_refused.then_some(ErrorCode::AccessDenied)) {
             return Err(ApiError { code, aws_code: None, message: "no".to_owned() });
         }
         let from: usize = token.as_deref().map_or(0, |token| token.parse().unwrap());
@@ -141,9 +149,35 @@ impl Sink for Told {
 
 /// What is told of so many keys, in their order, and by how many requests.
 async fn looked_through(history: History, keys: usize, until: Until) -> (Vec<Fact<EventHistory>>, usize, Timestamp) {
+    observed(history, keys, until, Arc::new(|_| ())).await
+}
+
+async fn observed(history: History, keys: usize, until: Until, observer: Observer) -> (Vec<Fact<EventHistory>>, usize, Timestamp) {
+    resumed(BTreeMap::new(), history, keys, until, observer).await
+}
+
+async fn resumed(
+    prior: BTreeMap<KeyId, RecordedUse>,
+    history: History,
+    keys: usize,
+    until: Until,
+    observer: Observer,
+) -> (Vec<Fact<EventHistory>>, usize, Timestamp) {
     let (served, told) = (Served { history, now: Utc::now().trunc_subsecs(0) }, Told::default());
     let (requests, bucket) = (Requests::new(RetryPolicy::default(), NonZeroUsize::MIN, Stop::default()), Bucket::new(ApiAction::CloudTrailLookupEvents, 1.0));
-    let reading = HistoryReading { account: account(), region: &region(), trail: &served, requests: &requests, sink: &told, bucket: &bucket, until };
+    let (region, search) = (region(), Search::default());
+    let reading = HistoryReading {
+        account: account(),
+        region: &region,
+        trail: &served,
+        requests: &requests,
+        sink: &told,
+        bucket: &bucket,
+        until,
+        observer: &observer,
+        prior,
+        search,
+    };
     reading.read((0..keys).map(key).collect()).await.unwrap();
     (told.0.into_inner().unwrap().into_values().collect(), served.history.requests.into_inner(), served.now)
 }
@@ -179,7 +213,7 @@ async fn a_use_is_told_with_the_role_behind_it() {
         resource: None,
         cloudtrail_event_id: "event-0".to_owned(),
     };
-    let expected = EventHistory { last_use: Some(last_use), reaches_back_to: EventHistory::beginning(now), is_conclusive: true };
+    let expected = EventHistory { last_use: Some(last_use), reaches_back_to: EventHistory::beginning(now), is_conclusive: true, cut_short: None };
     assert_eq!(told, [Fact::Observed(expected)]);
 }
 
@@ -281,4 +315,127 @@ async fn what_the_time_does_not_suffice_for_is_told_as_that_and_the_quota_is_kep
     let unread = told.iter().filter(|fact| fact.failure().is_some_and(|failure| failure.code == ErrorCode::Budget)).count();
     // Two at once, and two more after a second.
     assert_eq!((requests, unread, told.len()), (4, 8, 12));
+}
+
+/// The operation of each key's last use, how many minutes ago that was, whether it is known to be the last, and why that is not known.
+async fn at_least(history: History, keys: usize, until: Until) -> Vec<Result<(String, i64, bool, Option<ErrorCode>), ErrorCode>> {
+    let (told, _, now) = looked_through(history, keys, until).await;
+    let of = |fact: Fact<EventHistory>| match fact {
+        Fact::Observed(EventHistory { last_use, is_conclusive, cut_short, .. }) => {
+            let found = last_use.unwrap();
+            Ok((found.operation, (now - found.at).num_minutes(), is_conclusive, cut_short.map(|failure| failure.code)))
+        }
+        lacking => Err(lacking.failure().unwrap().code),
+    };
+    told.into_iter().map(of).collect()
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "as the answers that it is compared with are")]
+fn at_least_used(operation: &str, minutes_ago: i64, why: Option<ErrorCode>) -> Result<(String, i64, bool, Option<ErrorCode>), ErrorCode> {
+    Ok((operation.to_owned(), minutes_ago, false, why))
+}
+
+#[tokio::test(start_paused = true)]
+async fn uses_that_were_listed_when_the_time_is_up_are_told_as_uses_after_which_there_may_be_later_ones() {
+    // Each page of an operation lists all the keys but the last two.
+    let events = CRYPTOGRAPHIC.iter().zip(60..).flat_map(|(operation, at)| (0..38).map(move |key| done(at, operation, key))).collect();
+    let until = Until::budget(Instant::now().checked_add(Duration::from_secs(1)));
+    let told = at_least(History::of(events), 40, until).await;
+    let [first @ .., one, other] = told.as_slice() else { panic!("{told:?}") };
+    assert!(first.iter().all(|told| matches!(told, Ok((_, 60.., false, Some(ErrorCode::Budget))))), "{first:?}");
+    assert_eq!((first.len(), one, other), (38, &Err(ErrorCode::Budget), &Err(ErrorCode::Budget)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_one_operation_is_refused_the_uses_by_the_others_are_told_all_the_same() {
+    for refused in CRYPTOGRAPHIC {
+        let others = || CRYPTOGRAPHIC.iter().filter(|operation| *operation != refused);
+        let events = others().flat_map(|operation| [done(60, operation, 0), done(90, operation, 0)]).collect();
+        let history = History { refused_operation: Some(refused), ..History::of(events) };
+        let told = at_least(history, 40, Until::always()).await;
+        // The last of the operations is asked for first, so that nothing is known yet where it is that one.
+        let is_first = CRYPTOGRAPHIC.last() == Some(refused);
+        match &told[0] {
+            Ok((_, 60, false, Some(ErrorCode::AccessDenied))) => assert!(!is_first, "{refused}"),
+            other => assert_eq!((other, is_first), (&Err(ErrorCode::AccessDenied), true), "{refused}"),
+        }
+        assert_eq!(told[1..], vec![Err(ErrorCode::AccessDenied); 39], "{refused}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn uses_that_were_listed_by_operation_are_not_lost_where_the_time_is_up_by_key() {
+    let mut events: Vec<Done> = CRYPTOGRAPHIC.iter().flat_map(|operation| (0..30).map(move |key| done(60, operation, key))).collect();
+    events.extend(CRYPTOGRAPHIC.iter().map(|operation| Done { damaged: true, ..done(30, operation, 0) }));
+    let until = Until::budget(Instant::now().checked_add(Duration::from_secs(2)));
+    let history = History { knows_keys: false, ..History::of(events) };
+    let told = at_least(history, 30, until).await;
+    let whys: Vec<_> = told.iter().map(|told| told.as_ref().map(|(_, minutes, is_last, why)| (*minutes, *is_last, *why))).collect();
+    // Some are asked for by key, where the history does not know them; the others are not come to.
+    assert!(whys.iter().all(|told| matches!(told, Ok((60, false, None | Some(ErrorCode::Budget))))), "{whys:?}");
+    assert!(whys.contains(&Ok((60, false, Some(ErrorCode::Budget)))), "{whys:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_read_may_be_a_later_use_and_hides_none_before_it() {
+    let unreadable = Done { damaged: true, ..done(30, "Decrypt", 0) };
+    let told = at_least(History::of(vec![unreadable, done(60, "Encrypt", 0)]), 1, Until::always()).await;
+    assert_eq!(told, [at_least_used("Encrypt", 60, Some(ErrorCode::InvalidResponse))]);
+    let unreadable = Done { damaged: true, ..done(90, "Decrypt", 0) };
+    let told = at_least(History::of(vec![unreadable, done(60, "Encrypt", 0)]), 1, Until::always()).await;
+    assert_eq!(told, [Ok(("Encrypt".to_owned(), 60, true, None))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_use_of_a_key_that_is_not_named_may_be_a_later_one() {
+    let unnamed = |minutes| Done { keys: Vec::new(), ..done(minutes, "Decrypt", 0) };
+    let events = |minutes| (0..20).map(|key| done(60, "Decrypt", key)).chain([unnamed(minutes)]).collect();
+    assert_eq!(at_least(History::of(events(30)), 20, Until::always()).await, vec![at_least_used("Decrypt", 60, None); 20]);
+    assert_eq!(at_least(History::of(events(90)), 20, Until::always()).await, vec![Ok(("Decrypt".to_owned(), 60, true, None)); 20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_the_history_gives_no_name_is_what_its_record_says() {
+    let nameless = |minutes, operation| Done { nameless: true, ..done(minutes, operation, 0) };
+    let history = History::of(vec![nameless(30, "DescribeKey"), nameless(60, "Decrypt"), done(90, "Encrypt", 0)]);
+    assert_eq!(last_uses(history, 1).await, (vec![used("Decrypt", 60)], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_search_is_told_of_every_half_a_minute() {
+    // By key three pages each; by operation first those of another key, which is the busiest.
+    let events = (0..30).flat_map(|key| (0..120).map(move |at| done(at, "DescribeKey", key)).chain([done(3_000, "Decrypt", key)]));
+    let busy = (0..4_000).map(|at| done(at % 80, "Decrypt", 40));
+    let told: Arc<Mutex<Vec<(u64, u64)>>> = Arc::default();
+    let observer: Observer = {
+        let told = Arc::clone(&told);
+        Arc::new(move |event| {
+            if let Event::SearchingHistory { requests, keys, .. } = event {
+                told.lock().unwrap().push((requests, keys));
+            }
+        })
+    };
+    let (_, requests, _) = observed(History::of(events.chain(busy).collect()), 30, Until::always(), observer).await;
+    let signs: Vec<(u64, u64)> = told.lock().unwrap().clone();
+    let expected: Vec<u64> = (1..=requests as u64 / 60).map(|sign| sign * 60).chain([requests as u64]).collect();
+    assert_eq!(signs.iter().map(|(requests, _)| *requests).collect::<Vec<_>>(), expected);
+    assert!(signs.len() > 2 && signs.is_sorted_by(|one, other| one.1 >= other.1) && signs.last().unwrap().1 == 0, "{signs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_use_that_an_earlier_attempt_found_outlives_an_attempt_that_finds_nothing() {
+    for keys in [2, 40] {
+        let found =
+            RecordedUse { at: ago(Utc::now(), 60), operation: "Sign".to_owned(), principal: None, resource: None, cloudtrail_event_id: "earlier".to_owned() };
+        let prior = BTreeMap::from([(key(0), found.clone())]);
+        let history = History { refusal: Some(ErrorCode::Throttled), ..History::default() };
+        let (told, _, _) = resumed(prior.clone(), history, keys, Until::always(), Arc::new(|_| ())).await;
+        let kept = |fact: &Fact<EventHistory>| fact.observed().map(|history| (history.last_use.clone(), history.is_conclusive, history.cut_short.is_some()));
+        assert_eq!(kept(&told[0]), Some((Some(found.clone()), false, true)));
+        assert!(told[1..].iter().all(Fact::is_lacking));
+        // A later one takes its place.
+        let (told, _, now) = resumed(prior, History::of(vec![done(30, "Decrypt", 0)]), keys, Until::always(), Arc::new(|_| ())).await;
+        let last = told[0].observed().unwrap();
+        assert_eq!((last.last_use.as_ref().map(|found| found.at), last.is_conclusive), (Some(ago(now, 30)), true));
+    }
 }

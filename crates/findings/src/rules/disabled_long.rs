@@ -35,7 +35,7 @@ fn enabled_at(subject: &Subject<'_>, metadata: &KeyMetadata) -> [(&'static str, 
     let usage = subject.context.last_usage.observed();
     let rotations = subject.context.facts.rotations.observed().filter(|_| metadata.multi_region.is_none());
     [
-        ("created_at", "made", metadata.created_at.or_else(|| usage.and_then(|usage| usage.key_created_at))),
+        ("created_at", "made", metadata.created_at.or_else(|| usage.and_then(|usage| usage.created_at))),
         ("last_used_at", "last used", usage.and_then(|usage| usage.used_at)),
         ("last_rotated_at", "last rotated", rotations.and_then(|rotations| rotations.iter().filter_map(|rotation| rotation.rotated_at).max())),
         ("last_granted_at", "last given a grant", subject.grants().iter().filter_map(|grant| grant.created_at).max()),

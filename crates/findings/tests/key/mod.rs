@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 
 use kms_insights_findings::{Finding, FindingSettings, KeyAnalysis, KeyContext, ReplicaPolicy, analyze, canonical_policy};
-use kms_insights_model::{AccountId, Fact, KeyFacts, LastUsage, OrganizationId};
+use kms_insights_model::{AccountId, Fact, KeyFacts, LastUsage, OrganizationId, UsageEvidence};
 use serde_json::{Value, json};
 
 /// The facts of one key, as a fixture describes them.
 pub(crate) struct Example {
     facts: KeyFacts,
-    last_usage: Fact<LastUsage>,
+    last_usage: Fact<UsageEvidence>,
     organization_accounts: Option<BTreeSet<AccountId>>,
     organization_id: Option<OrganizationId>,
     settings: FindingSettings,
@@ -48,7 +48,7 @@ fn kept(policy: &Value) -> Value {
 }
 
 impl Example {
-    /// `policy`, `ram_policy` (objects), `policy_text`, `grants`, `last_usage`, `organization_accounts`, `organization_id`, `settings`, `replicas` (of `arn` and `policy`),
+    /// `policy`, `ram_policy` (objects), `policy_text`, `grants`, `last_usage` (KMS's answer), `usage_evidence` (what others add to it), `organization_accounts`, `organization_id`, `settings`, `replicas` (of `arn` and `policy`),
     /// and `facts` merged over the key's. A role keeps the key by one more statement of each `policy`, unless the fixture says `as_written`.
     pub(crate) fn new(fixture: &Value) -> Self {
         let keep = |policy: &Value| if fixture["as_written"] == json!(true) { policy.clone() } else { kept(policy) };
@@ -85,7 +85,14 @@ impl Example {
         if let Some(change) = fixture.get("facts") {
             merge(&mut facts, change);
         }
-        let last_usage = fixture.get("last_usage").map_or(Fact::NotApplicable, |usage| serde_json::from_value(observed(usage)).unwrap());
+        let facts: KeyFacts = serde_json::from_value(facts).unwrap();
+        let created_at = facts.metadata.observed().and_then(|metadata| metadata.created_at);
+        let last_usage = fixture.get("last_usage").map_or(Fact::NotApplicable, |usage| {
+            let usage: LastUsage = serde_json::from_value(usage.clone()).unwrap();
+            let mut evidence = serde_json::to_value(UsageEvidence::of_kms(&usage, created_at)).unwrap();
+            merge(&mut evidence, fixture.get("usage_evidence").unwrap_or(&json!({})));
+            Fact::Observed(serde_json::from_value(evidence).unwrap())
+        });
         let organization_accounts = fixture.get("organization_accounts").map(|accounts| serde_json::from_value(accounts.clone()).unwrap());
         let organization_id = fixture.get("organization_id").map(|id| serde_json::from_value(id.clone()).unwrap());
         let settings = fixture.get("settings").map_or_else(FindingSettings::default, |settings| serde_json::from_value(settings.clone()).unwrap());
@@ -95,7 +102,7 @@ impl Example {
             policy: canonical_policy(&keep(&replica["policy"]).to_string()),
         };
         let replicas = fixture.get("replicas").and_then(Value::as_array).map_or_else(Vec::new, |replicas| replicas.iter().map(replica).collect());
-        Self { facts: serde_json::from_value(facts).unwrap(), last_usage, organization_accounts, organization_id, settings, replicas }
+        Self { facts, last_usage, organization_accounts, organization_id, settings, replicas }
     }
 
     /// What the rules say of the key on 2026-11-22.

@@ -30,7 +30,7 @@ use kms_insights_model::{
 pub use cost::monthly_cost_usd;
 pub(crate) use outcome::signed;
 pub use outcome::{AccountSummary, AccountTally, summarize};
-pub(crate) use sink::encode;
+pub(crate) use sink::{encode, encode_each};
 pub use summary::{FindingCount, IncompleteAccount, PublishedRun};
 
 use crate::{
@@ -192,7 +192,7 @@ impl Publication<'_> {
             let analyses = analyses::of_each(&chunk, |Evidence { key, last_usage, event_history }| {
                 analyze(&KeyContext {
                     facts: key,
-                    last_usage: &key_last_used::merged(key, last_usage.clone(), event_history, trail),
+                    last_usage: &key_last_used::merged(key, last_usage, event_history, trail),
                     now,
                     organization_accounts: info.organization_accounts.as_ref(),
                     organization_id: info.organization_id.as_ref(),
@@ -202,7 +202,7 @@ impl Publication<'_> {
             });
             for (evidence, analysis) in chunk.iter().zip(analyses) {
                 let region = evidence.key.arn.region();
-                if let Some(failure) = evidence.event_history.failure()
+                if let Some(failure) = EventHistory::failure(&evidence.event_history)
                     && told.insert((region.clone(), failure.code))
                 {
                     tally.other_failures.insert("event history", failure.code);

@@ -52,6 +52,19 @@ pub(crate) fn encode<R: Row>(rows: &[R]) -> Result<Vec<u8>, ParquetError> {
     writer.into_inner()
 }
 
+/// A whole file of moderate length, of rows that are made one by one.
+pub(crate) fn encode_each<R: Row>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>, ParquetError> {
+    let mut writer = ArrowWriter::try_new(Vec::new(), R::TABLE.arrow_schema(), Some(writer_properties()?))?;
+    let mut rows = rows.into_iter();
+    loop {
+        let batch: Vec<R> = rows.by_ref().take(BATCH_ROWS).collect();
+        writer.write(&R::batch(&batch)?)?;
+        if batch.len() < BATCH_ROWS {
+            return writer.into_inner();
+        }
+    }
+}
+
 impl<R: Row> Sink<R> {
     pub(super) fn new(attempt: &Attempt) -> Self {
         Self { attempt: attempt.clone(), rows: Vec::new(), bytes: 0, writer: None, files: Vec::new() }

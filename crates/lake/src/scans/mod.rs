@@ -8,13 +8,18 @@
 //! ```
 //!
 //! A scan that is killed leaves files that nobody's row names. No reader takes them for anything; the next scan reads the same log files again, and deletes what was left.
+//!
+//! SQL adds rows too (`athena/usage`), in files of the same folders whose names are the engine's own. Of these each row counts, or does not, by its `scan_id`,
+//! and rows of `trail_scans` in them publish scans as the files do that are named for one. Such scans take no place among those side by side, and keep no event
+//! ids.
 
 mod event_ids;
 mod history;
 mod last_uses;
+mod reading;
 mod writer;
 
-pub use history::{KnownFile, ScanHistory};
+pub use history::{Counted, KnownFile, ScanFile, ScanHistory};
 pub use last_uses::{TrailUse, TrailUses};
 pub use writer::ScanWriter;
 

@@ -1,15 +1,17 @@
 //! Appending what a scan found.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use chrono::NaiveDate;
 use futures::TryStreamExt;
 use kms_insights_model::RunId;
 use kms_insights_trail::EventId;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
+use object_store::{ObjectMeta, ObjectStore, path::Path};
 
 use super::{ScanHistory, event_ids};
 use crate::{
     Lake, LakeError,
-    publish::encode,
+    publish::{encode, encode_each},
     table::{Row, Table},
     tables::trail_scans::{self, TrailScanRow},
 };
@@ -20,14 +22,14 @@ pub struct ScanWriter {
     lake: Lake,
     /// A scan's id has the form of a run's.
     scan: RunId,
-    files: usize,
+    files: AtomicUsize,
     ended_before: u64,
 }
 
 impl ScanWriter {
     /// A new scan's, which knows of those in `history`.
     pub const fn new(lake: Lake, scan: RunId, history: &ScanHistory) -> Self {
-        Self { lake, scan, files: 0, ended_before: history.ended() }
+        Self { lake, scan, files: AtomicUsize::new(0), ended_before: history.ended() }
     }
 
     /// The scan.
@@ -39,37 +41,39 @@ impl ScanWriter {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub async fn write<R: Row>(&mut self, date: NaiveDate, rows: &[R]) -> Result<(), LakeError> {
+    pub async fn write<R: Row>(&self, date: NaiveDate, rows: &[R]) -> Result<(), LakeError> {
         if rows.is_empty() {
             return Ok(());
         }
-        let path = self.lake.scan_partition(R::TABLE, date).join(format!("{}-{:04}.parquet", self.scan, self.files));
-        self.files += 1;
+        let path = self.lake.scan_partition(R::TABLE, date).join(self.new_name("parquet"));
         let bytes = encode(rows).map_err(LakeError::parquet("write", &path))?;
         self.put(&path, bytes).await
     }
 
-    /// Writes which events of a day were counted.
+    /// Writes rows of one day that are made one by one.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn write_each<R: Row>(&self, date: NaiveDate, rows: impl Iterator<Item = R>) -> Result<(), LakeError> {
+        let path = self.lake.scan_partition(R::TABLE, date).join(self.new_name("parquet"));
+        let bytes = encode_each(rows).map_err(LakeError::parquet("write", &path))?;
+        self.put(&path, bytes).await
+    }
+
+    /// Writes which events of a day were counted: some of them, at most [`Self::MOST_EVENT_IDS`] at a time.
     ///
     /// # Errors
     /// When they cannot be written.
     pub async fn write_event_ids(&self, date: NaiveDate, ids: &[EventId]) -> Result<(), LakeError> {
-        let path = self.lake.event_ids_path(date).join(format!("{}.ids", self.scan));
-        // Those that this scan wrote of the day before are among them.
-        self.lake.object_store().put(&path, event_ids::encode(ids).into()).await.map(drop).map_err(LakeError::store("write", &path))
+        let path = self.lake.event_ids_path(date).join(self.new_name("ids"));
+        self.put(&path, event_ids::encode(ids)).await
     }
 
-    /// The events of a day that this scan wrote, where an event of a day that was thought past makes them matter again.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn event_ids(&self, date: NaiveDate) -> Result<Vec<EventId>, LakeError> {
-        let path = self.lake.event_ids_path(date).join(format!("{}.ids", self.scan));
-        match self.lake.get(&path).await {
-            Ok(bytes) => Ok(event_ids::decode(&bytes).ok_or_else(|| LakeError::DamagedEventIds { path: path.to_string() })?.collect()),
-            Err(LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+    /// So many ids of events come into one file, which is read as a whole: 8 MiB.
+    pub const MOST_EVENT_IDS: usize = 512 << 10;
+
+    fn new_name(&self, extension: &str) -> String {
+        format!("{}-{:04}.{extension}", self.scan, self.files.fetch_add(1, Ordering::Relaxed))
     }
 
     async fn put(&self, path: &Path, bytes: Vec<u8>) -> Result<(), LakeError> {
@@ -80,7 +84,7 @@ impl ScanWriter {
     ///
     /// # Errors
     /// When another scan ended since this one's history was read, or the row cannot be written: then nothing of the scan is published, unless the store lost its answer.
-    pub async fn publish(self, row: &TrailScanRow) -> Result<(), LakeError> {
+    pub async fn publish(&self, row: &TrailScanRow) -> Result<(), LakeError> {
         // Of scans that ran side by side only one can take the next place.
         let place = self.lake.ended_scans_path().join(format!("{:010}", self.ended_before));
         if !self.lake.put_new(&place, self.scan.as_str().as_bytes().to_vec().into()).await? {

@@ -238,7 +238,7 @@ fn concern(key: &KeyFacts, analysis: &KeyAnalysis) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use kms_insights_findings::{FindingSettings, KeyContext, analyze};
-    use kms_insights_model::{ApiAction, CustomKeyStoreType, ErrorCode, Failure, PolicyText};
+    use kms_insights_model::{ApiAction, CustomKeyStoreType, ErrorCode, Failure, PolicyText, UsageEvidence};
 
     use super::*;
     use crate::sample;
@@ -254,8 +254,9 @@ mod tests {
         let usage = sample::usage(key.arn.clone()).last_usage;
         let now = sample::at("2026-11-22T06:30:00Z");
         let settings = FindingSettings::default();
+        let evidence = usage.clone().map(|usage| UsageEvidence::of_kms(&usage, None));
         let context =
-            KeyContext { facts: &key, last_usage: &usage, now, organization_accounts: None, organization_id: None, replicas: &[], settings: &settings };
+            KeyContext { facts: &key, last_usage: &evidence, now, organization_accounts: None, organization_id: None, replicas: &[], settings: &settings };
         let analysis = analyze(&context);
         row(&sample::run_id(1), &key, &usage, stores, &analysis)
     }

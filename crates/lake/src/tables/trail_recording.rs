@@ -13,7 +13,7 @@ table! {
         account_id: String, from [KmsListKeys];
         /// The Region.
         region: String, from [KmsListKeys];
-        /// `yes`, `no` or `unknown`: whether some trail records the cryptographic operations of KMS.
+        /// `yes`, `no` or `unknown`: whether some trail records the cryptographic operations of KMS, and delivers what it records.
         records_kms_reads: String, from [CloudTrailDescribeTrails, CloudTrailGetTrailStatus, CloudTrailGetEventSelectors];
         /// Why it is `no` or `unknown`; null where it is `yes`.
         reason: Option<String>, from [];
@@ -31,6 +31,10 @@ table! {
         logging_started_at: Option<Timestamp>, from [CloudTrailGetTrailStatus];
         /// When it ceased to record, the last time; it may have begun again since.
         logging_stopped_at: Option<Timestamp>, from [CloudTrailGetTrailStatus];
+        /// When it delivered log files to its bucket, the last time.
+        last_delivery_at: Option<Timestamp>, from [CloudTrailGetTrailStatus];
+        /// Why its bucket did not take the log files that it was to deliver last; null where it did. Uses are recorded then, and nobody can read of them.
+        delivery_error: Option<String>, from [CloudTrailGetTrailStatus];
         /// The bucket that its log files go to.
         s3_bucket: Option<String>, from [CloudTrailDescribeTrails];
         /// What their names begin with.
@@ -58,6 +62,8 @@ pub fn row(run: &RunId, account: AccountId, region: &Region, record: Option<&Tra
         is_logging: logging.map(|status| status.is_logging),
         logging_started_at: logging.and_then(|status| status.started_at),
         logging_stopped_at: logging.and_then(|status| status.stopped_at),
+        last_delivery_at: logging.and_then(|status| status.last_delivery_at),
+        delivery_error: logging.and_then(|status| status.delivery_error.clone()),
         s3_bucket: trail.and_then(|trail| trail.bucket.clone()),
         s3_prefix: trail.and_then(|trail| trail.prefix.clone()),
         status: record.map_or(FactStatus::Failed, status).to_string(),

@@ -4,6 +4,9 @@ use kms_insights_model::Timestamp;
 
 use crate::table::table;
 
+/// The `tool_version` of a scan that SQL made (`athena/usage`): it counts uses, and has no rows in `key_events`.
+pub const BY_SQL: &str = "sql";
+
 table! {
     /// One row per scan of CloudTrail log files. A scan's rows in `trail_files`, `key_usage_daily` and `key_events` count only if it has a row here, which is written last.
     TrailScanRow in "trail_scans" by ScanDate {
@@ -17,7 +20,7 @@ table! {
         started_at: Timestamp, from [];
         /// When it ended.
         finished_at: Timestamp, from [];
-        /// The version of kms-insights.
+        /// The version of kms-insights; `sql` where SQL made the scan, which counts cryptographic operations alone and has no rows in `key_events`.
         tool_version: String, from [];
         /// The names of the events that the scan counted as uses.
         use_events: Vec<String>, from [];
@@ -35,9 +38,23 @@ table! {
         records: i64, from [];
         /// Records of KMS.
         kms_records: i64, from [];
-        /// Records of KMS that had been counted before: CloudTrail may deliver an event more than once.
+        /// Records of KMS that had been counted before: CloudTrail may deliver an event more than once. Null where SQL made the scan: it does not count them.
         repeated_records: i64, from [];
-        /// Uses, and failed attempts at them, that name no key: calls that failed before they got that far.
+        /// Calls that used a key and do not say which: of each key in their account and Region it may have been the last use. Null where SQL made the scan.
         uses_without_key: i64, from [];
+        /// Calls that failed before it was known which key they were to use. Null where SQL made the scan.
+        errors_without_key: i64, from [];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scans_by_sql_say_so() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../athena/usage");
+        let sql = std::fs::read_to_string(folder.join("trail_scans.sql")).unwrap();
+        assert!(sql.contains(&format!("'{BY_SQL}' AS tool_version,")), "{sql}");
     }
 }

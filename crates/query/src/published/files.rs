@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{TryStreamExt, future::try_join_all};
 use kms_insights_lake::{
     Lake, file_generation,
-    scans::ScanHistory,
+    scans::{ScanFile, ScanHistory},
     table::Table,
     tables::{self, runs},
 };
@@ -15,7 +15,7 @@ use object_store::{
     path::{Path, PathPart},
 };
 
-use super::table::RUN_ID;
+use super::table::{RUN_ID, SUFFIX};
 use crate::error::QueryError;
 
 /// What was published in a lake when it was listed.
@@ -24,6 +24,10 @@ pub(crate) struct LakeFiles {
     pub(crate) runs: Vec<RunId>,
     /// The files of their tables other than `runs`, and of published scans' tables, by the path under which the engine knows them.
     pub(crate) files: BTreeMap<Path, ObjectMeta>,
+    /// The published scans.
+    pub(crate) scans: BTreeSet<String>,
+    /// The tables of scans with files that may have rows of other scans too.
+    pub(crate) mixed: BTreeSet<&'static str>,
 }
 
 /// A data file that bears the name of a published run.
@@ -54,13 +58,24 @@ pub(crate) async fn published_files(lake: &Lake) -> Result<LakeFiles, QueryError
     }
     let counts = |file: &DataFile<'_>| contested.get(file.run).is_none_or(|row| row.is_of_its_attempt(&file.object.location));
     let mut files: BTreeMap<Path, ObjectMeta> = files.into_iter().filter(counts).map(|file| (file.shown_as, file.object)).collect();
-    let scans = ScanHistory::open(lake).await?;
+    let history = ScanHistory::open(lake).await?;
+    let mut mixed = BTreeSet::new();
     for table in tables::OF_SCANS {
-        let of_scans = scans.files(table, None).await?;
-        let below = |path: &Path| path.prefix_match(lake.root()).map(Iterator::collect::<Path>);
-        files.extend(of_scans.into_iter().filter_map(|object| Some((below(&object.location)?, object))));
+        for file in history.files(table, None).await? {
+            let Some(shown_as) = shown_scan_file(lake, &file) else { continue };
+            if !file.is_of_one_scan {
+                mixed.insert(table.name);
+            }
+            files.insert(shown_as, file.object);
+        }
     }
-    Ok(LakeFiles { runs, files })
+    Ok(LakeFiles { runs, files, scans: history.scans().clone(), mixed })
+}
+
+/// The path of a file of scans as the engine sees it. It looks at names' endings, and those of files that SQL wrote may have none.
+fn shown_scan_file(lake: &Lake, file: &ScanFile) -> Option<Path> {
+    let path: Path = file.object.location.prefix_match(lake.root())?.collect();
+    Some(if file.is_of_one_scan { path } else { Path::from(format!("{path}{SUFFIX}")) })
 }
 
 /// The table's files that bear the name of one of these runs, and lie in its folder.
@@ -82,10 +97,9 @@ async fn data_files<'a>(lake: &Lake, table: &Table, runs: &BTreeSet<&'a RunId>) 
 
 /// The run that a file's name begins with: `<run>-g0001-0000.parquet`.
 fn run_of(name: &str) -> Option<RunId> {
-    const RUN_ID_LENGTH: usize = 25;
-    let (run, rest) = name.split_at_checked(RUN_ID_LENGTH)?;
-    let ours = rest.strip_suffix(".parquet").is_some_and(|part| part.is_empty() || part.starts_with('-'));
-    if ours { run.parse().ok() } else { None }
+    let (run, rest) = RunId::split_file_name(name)?;
+    let part = rest.strip_suffix(SUFFIX)?;
+    (part.is_empty() || part.starts_with('-')).then_some(run)
 }
 
 #[cfg(test)]

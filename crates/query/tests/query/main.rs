@@ -13,6 +13,7 @@ mod organizations;
 mod pitfalls;
 mod read_only;
 mod saved_queries;
+mod scans;
 mod shown_runs;
 mod unknowns;
 mod views;

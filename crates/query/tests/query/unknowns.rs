@@ -75,6 +75,63 @@ async fn a_use_without_a_readable_time_is_a_use() {
     assert_eq!(rows(&lake(&[(idle, never), used(&busy)]), SAVINGS).await, ["\"used, but it is not known when\",unknown,1", "never used,unknown,1"]);
 }
 
+/// A key whose last use is long ago by log files, which cannot tell that there was none since.
+fn by_log_files(key: &KeyRow) -> (KeyRow, KeyLastUsedRow) {
+    let key = KeyRow { last_usage_status: "denied".to_owned(), ..key.clone() };
+    let why = "there may be a later use: KMS could not be asked (access_denied); log files were read up to 2025-11-07";
+    let used = last_used(&key, Some("2025-11-05T10:00:00Z"), "used", Some(why));
+    (key, KeyLastUsedRow { evidence: Some("trail".to_owned()), tracking_started_at: None, ..used })
+}
+
+const LONG_AGO: &str = "\"the last known use is long ago, and there may be a later one\"";
+
+#[tokio::test]
+async fn a_key_is_stale_only_where_it_is_known_that_it_was_not_used_since() {
+    let old = KeyRow { created_at: Some(at("2025-01-15T12:00:00Z")), ..recent("eu-central-1", ONE) };
+    let disabled = KeyRow { state: Some("Disabled".to_owned()), ..old.clone() };
+    let stale = "SELECT last_used_at, unused_since, evidence, days_since_last_use FROM stale_keys_90d";
+    for key in [&old, &disabled] {
+        let files = lake(&[by_log_files(key)]);
+        assert_eq!(rows(&files, stale).await, [""; 0]);
+        assert_eq!(rows(&files, SAVINGS).await, [format!("{LONG_AGO},unknown,1")]);
+        assert_eq!(rows(&files, "SELECT last_used_at, unused_since FROM key_overview").await, ["2025-11-05T10:00:00Z,"]);
+    }
+    // KMS records none since it began to.
+    let (key, used) = by_log_files(&old);
+    let since = |since: &str| KeyLastUsedRow { unused_since: Some(at(since)), ..used.clone() };
+    let files = lake(&[(key.clone(), since("2026-04-23T00:00:00Z"))]);
+    assert_eq!(rows(&files, stale).await, ["2025-11-05T10:00:00Z,2026-04-23T00:00:00Z,trail,380"]);
+    assert_eq!(rows(&files, SAVINGS).await, ["not used for 90 days,recorded,1"]);
+    // Within the 90 days nobody knows of the time before.
+    let files = lake(&[(key, since("2026-08-24T00:00:00Z"))]);
+    assert_eq!(rows(&files, stale).await, [""; 0]);
+    assert_eq!(rows(&files, SAVINGS).await, [format!("{LONG_AGO},unknown,1")]);
+}
+
+#[tokio::test]
+async fn what_log_files_alone_tell_of_one_region_leaves_open_whether_the_set_is_used() {
+    let replicas = Some(vec![arn(APP, "eu-west-1", SET)]);
+    let [idle, other] = ["eu-central-1", "eu-west-1"].map(|region| KeyRow { multi_region_replica_arns: replicas.clone(), ..recent(region, SET) });
+    let never = last_used(&idle, None, "never_used", None);
+    assert_eq!(rows(&lake(&[(idle, never), by_log_files(&other)]), SAVINGS).await, [format!("{LONG_AGO},unknown,1"), "never used,unknown,1".to_owned()]);
+}
+
+#[tokio::test]
+async fn a_key_that_the_event_history_proves_new_and_unused_is_not_one_that_could_not_be_read() {
+    let key = KeyRow { created_at: Some(at("2026-10-01T00:00:00Z")), last_usage_status: "denied".to_owned(), ..recent("eu-central-1", ONE) };
+    let reason = "made on 2026-10-01, and CloudTrail's event history, which goes back to 2026-08-23, has no use of it";
+    let usage = KeyLastUsedRow {
+        evidence: Some("lookup".to_owned()),
+        unused_since: key.created_at,
+        tracking_started_at: None,
+        ..last_used(&key, None, "never_used", Some(reason))
+    };
+    let files = lake(&[(key, usage)]);
+    assert_eq!(rows(&files, SAVINGS).await, ["\"new, not used yet\",unknown,1"]);
+    let told = "SELECT verdict, evidence, unused_since, reason FROM unused_keys";
+    assert_eq!(rows(&files, told).await, [format!("never_used,lookup,2026-10-01T00:00:00Z,\"{reason}\"")]);
+}
+
 #[tokio::test]
 async fn a_key_whose_rotations_are_unknown_may_have_been_rotated_on_demand() {
     let gap = "SELECT gap FROM rotation_gaps";

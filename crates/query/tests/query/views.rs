@@ -44,8 +44,10 @@ async fn pending_deletion() {
     let days_left = "days_left - date_diff('day', current_date, DATE '2099-01-01') AS days_left_off_by";
     insta::assert_snapshot!(
         "pending_deletion",
-        rows(&format!("SELECT key_arn, account_name, aliases, state, deletion_date, {days_left}, usage_verdict, last_used_at, run_id FROM pending_deletion"))
-            .await
+        rows(&format!(
+            "SELECT key_arn, account_name, aliases, state, deletion_date, {days_left}, usage_verdict, last_used_at, unused_since, run_id FROM pending_deletion"
+        ))
+        .await
     );
 }
 

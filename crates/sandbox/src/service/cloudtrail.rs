@@ -12,7 +12,7 @@ use crate::{
     trail::{
         days::Days,
         event::Event,
-        setting::{NAME, TrailSetting},
+        setting::{DELIVERY_ERROR, NAME, TrailSetting},
     },
 };
 
@@ -121,7 +121,8 @@ impl CloudTrail<'_> {
         let (organization, setting) = (self.days.organization(), self.setting());
         let (now, started) = (organization.now(), setting.started_at(organization));
         let stopped = setting.stopped_at(organization);
-        let last = stopped.unwrap_or(now - TimeDelta::minutes(3));
+        // A trail that works delivered a moment ago, whatever time it is in the organization: whoever asks has a clock of his own.
+        let last = setting.last_delivery_at(organization, now.max(chrono::Utc::now()));
         let text = |at: Timestamp| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
         let mut status = json!({
             "IsLogging": stopped.is_none(),
@@ -135,6 +136,9 @@ impl CloudTrail<'_> {
         });
         if let Some(stopped) = stopped {
             status["StopLoggingTime"] = seconds(stopped);
+        }
+        if setting.refused_at(organization).is_some() {
+            status["LatestDeliveryError"] = DELIVERY_ERROR.into();
         }
         status
     }

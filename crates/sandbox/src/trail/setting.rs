@@ -18,6 +18,8 @@ pub struct TrailSetting {
     pub days: u32,
     /// `StopLogging` was called so many days ago: since then it records nothing.
     pub stopped_days_ago: Option<u32>,
+    /// The bucket's policy was changed so many days ago: since then it takes no log file, and the trail goes on recording.
+    pub refused_days_ago: Option<u32>,
     /// Which management events it records.
     pub records: Recorded,
     /// Whether its selectors are told as advanced ones.
@@ -45,9 +47,21 @@ pub enum Recorded {
 
 impl Default for TrailSetting {
     fn default() -> Self {
-        Self { exists: true, days: 14, stopped_days_ago: None, records: Recorded::All, advanced: false, single_region: false, prefix: None }
+        Self {
+            exists: true,
+            days: 14,
+            stopped_days_ago: None,
+            refused_days_ago: None,
+            records: Recorded::All,
+            advanced: false,
+            single_region: false,
+            prefix: None,
+        }
     }
 }
+
+/// What S3 answers to a trail whose bucket does not let it write.
+pub(crate) const DELIVERY_ERROR: &str = "AccessDenied";
 
 /// The trail's name.
 pub(crate) const NAME: &str = "organization-trail";
@@ -84,6 +98,17 @@ impl TrailSetting {
         self.stopped_days_ago.map(|days| organization.now() - TimeDelta::days(i64::from(days)))
     }
 
+    /// When its bucket took a log file for the last time, where it takes none any more.
+    pub(crate) fn refused_at(&self, organization: &Organization) -> Option<Timestamp> {
+        self.refused_days_ago.map(|days| organization.now() - TimeDelta::days(i64::from(days)))
+    }
+
+    /// When it delivered log files the last time, as seen at this moment.
+    pub(crate) fn last_delivery_at(&self, organization: &Organization, now: Timestamp) -> Timestamp {
+        let ends = self.stopped_at(organization).into_iter().chain(self.refused_at(organization));
+        ends.min().unwrap_or(now - TimeDelta::minutes(3))
+    }
+
     /// The first moment of which log files tell.
     pub(crate) fn first(&self, organization: &Organization) -> Timestamp {
         super::uses::midnight((organization.now() - TimeDelta::days(i64::from(self.days))).date_naive())
@@ -97,7 +122,8 @@ impl TrailSetting {
 
     /// Whether its log files tell of an event at this moment, in a Region that it covers.
     pub(crate) fn tells(&self, organization: &Organization, at: Timestamp) -> bool {
-        at >= self.first(organization) && self.stopped_at(organization).is_none_or(|stopped| at < stopped)
+        let ends = [self.stopped_at(organization), self.refused_at(organization)];
+        at >= self.first(organization) && ends.into_iter().flatten().all(|end| at < end)
     }
 
     /// Whether it records an event.

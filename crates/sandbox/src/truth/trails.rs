@@ -7,7 +7,10 @@ use kms_insights_model::{
 };
 
 use super::{Truth, failure};
-use crate::{Key, Recorded, TrailSetting, trail::uses};
+use crate::{
+    Key, Recorded, TrailSetting,
+    trail::{setting::DELIVERY_ERROR, uses},
+};
 
 impl Truth {
     /// The trails that an account sees in a Region.
@@ -26,7 +29,7 @@ impl Truth {
                     .collect(),
             ),
         };
-        TrailRecord { account, region: region.clone(), trails }
+        TrailRecord { account, region: region.clone(), asked_at: Some(self.organization.now()), trails }
     }
 
     fn visible_trail(&self, region: &Region) -> Option<Trail> {
@@ -41,7 +44,13 @@ impl Truth {
             is_organization_trail: true,
             bucket: Some(TrailSetting::bucket(organization)),
             prefix: setting.prefix.clone(),
-            status: Fact::Observed(TrailStatus { is_logging: stopped_at.is_none(), started_at: Some(setting.started_at(organization)), stopped_at }),
+            status: Fact::Observed(TrailStatus {
+                is_logging: stopped_at.is_none(),
+                started_at: Some(setting.started_at(organization)),
+                stopped_at,
+                last_delivery_at: Some(setting.last_delivery_at(organization, organization.now())),
+                delivery_error: setting.refused_days_ago.map(|_| DELIVERY_ERROR.to_owned()),
+            }),
             selectors: Fact::Observed(selectors(setting)),
         })
     }
@@ -57,7 +66,12 @@ impl Truth {
             Fact::lacking(failure(action, code))
         } else {
             let reaches_back_to = EventHistory::beginning(now);
-            Fact::Observed(EventHistory { last_use: last_use(key).filter(|found| found.at >= reaches_back_to), reaches_back_to, is_conclusive: true })
+            Fact::Observed(EventHistory {
+                last_use: last_use(key).filter(|found| found.at >= reaches_back_to),
+                reaches_back_to,
+                is_conclusive: true,
+                cut_short: None,
+            })
         };
         Some(KeyHistory { arn: key.arn(), event_history })
     }

@@ -15,12 +15,9 @@ pub(crate) struct Malformed {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'r> {
     text: &'r str,
-    structure: &'r [u64],
     may_escape: bool,
-    /// Which word of the structure.
-    number: usize,
-    /// What of it is ahead.
-    word: u64,
+    /// Where the quotes and brackets are that lie ahead.
+    ahead: &'r [u32],
 }
 
 /// What a member's value is.
@@ -67,25 +64,20 @@ impl<'r> Raw<'r> {
 
 impl<'r> Cursor<'r> {
     /// Before the object.
-    pub(crate) fn new(record: KmsRecord<'r>) -> Self {
-        let word = record.structure.first().copied().unwrap_or(0);
-        Self { text: record.text, structure: record.structure, may_escape: record.may_escape, number: 0, word }
+    pub(crate) const fn new(record: KmsRecord<'r>) -> Self {
+        Self { text: record.text, may_escape: record.may_escape, ahead: record.marks }
     }
 
     /// Where the next quote or bracket is.
     #[inline(always)]
-    fn place(&mut self) -> Result<usize, Malformed> {
-        while self.word == 0 {
-            self.number += 1;
-            self.word = *self.structure.get(self.number).ok_or(Malformed { at: self.text.len() })?;
-        }
-        Ok(64 * self.number + self.word.trailing_zeros() as usize)
+    fn place(&self) -> Result<usize, Malformed> {
+        self.ahead.first().map(|mark| *mark as usize).ok_or(Malformed { at: self.text.len() })
     }
 
-    /// Passes the next quote or bracket, which [`Self::place`] has found.
+    /// Passes the next quote or bracket.
     #[inline(always)]
-    const fn step(&mut self) {
-        self.word &= self.word.wrapping_sub(1);
+    fn step(&mut self) {
+        self.ahead = self.ahead.get(1..).unwrap_or_default();
     }
 
     /// What a string says.
@@ -98,21 +90,24 @@ impl<'r> Cursor<'r> {
         self.text.as_bytes().get(at).copied()
     }
 
+    /// That what the cursor stands before is wrong.
+    pub(crate) fn here(&self) -> Malformed {
+        self.place().map_or_else(|end| end, |at| Malformed { at })
+    }
+
     /// Whether it is a list that the cursor stands before.
-    pub(crate) fn is_list(&mut self) -> Result<bool, Malformed> {
+    pub(crate) fn is_list(&self) -> Result<bool, Malformed> {
         let at = self.place()?;
         Ok(self.byte(at) == Some(b'['))
     }
 
     /// Enters the object or list that the cursor stands before.
     pub(crate) fn enter(&mut self) {
-        if self.place().is_ok() {
-            self.step();
-        }
+        self.step();
     }
 
     /// The next member of the object that was entered; `None` at its end, which it passes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn member(&mut self) -> Result<Option<(Raw<'r>, Value<'r>)>, Malformed> {
         let at = self.place()?;
         match self.byte(at) {
@@ -147,7 +142,7 @@ impl<'r> Cursor<'r> {
     }
 
     /// The value that begins at `start`.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, start: usize) -> Result<Value<'r>, Malformed> {
         match self.byte(start) {
             Some(b'"') if self.place()? == start => self.string(start).map(Value::String),
@@ -158,11 +153,11 @@ impl<'r> Cursor<'r> {
     }
 
     /// The string that begins at `start`, before which the cursor stands.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, start: usize) -> Result<Raw<'r>, Malformed> {
-        self.step();
-        let end = self.place()?;
-        self.step();
+        let [_, end, ahead @ ..] = self.ahead else { return Err(Malformed { at: self.text.len() }) };
+        self.ahead = ahead;
+        let end = *end as usize;
         let written = self.text.get(start + 1..end).filter(|_| self.byte(end) == Some(b'"')).ok_or(Malformed { at: start })?;
         Ok(Raw(written))
     }
@@ -185,7 +180,7 @@ impl<'r> Cursor<'r> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn past_space(&self, mut at: usize) -> usize {
         while self.byte(at).is_some_and(|byte| byte.is_ascii_whitespace()) {
             at += 1;

@@ -4,7 +4,9 @@
 
 use std::borrow::Cow;
 
-use super::shape::{self, Measure, Shape};
+use memchr::memmem;
+
+use super::shape::{Measure, Shape};
 use crate::problem::Malformation;
 
 /// The longest record, or member beside `Records`, that is held in memory. CloudTrail's own records have at most 256 KiB.
@@ -35,8 +37,8 @@ pub(crate) struct KmsRecord<'r> {
     pub(crate) at: usize,
     /// The object.
     pub(crate) text: &'r str,
-    /// Where its strings and brackets are.
-    pub(crate) structure: &'r [u64],
+    /// Where its quotes and brackets are.
+    pub(crate) marks: &'r [u32],
     /// Whether its strings may have escapes.
     pub(crate) may_escape: bool,
     /// Whether it is not what stands in the file: that is not UTF-8.
@@ -70,7 +72,13 @@ pub(crate) struct Scanner {
     state: State,
     shape: Shape,
     counted: Counted,
+    found_records: bool,
+    /// Finds what may stand for a letter.
+    letters: memmem::Finder<'static>,
 }
+
+/// How an escape that can stand for a letter begins.
+const SPELT_LETTER: &[u8] = b"\\u00";
 
 /// A step: how far it went, or that the piece ends before it could be made.
 type Step = Result<Option<usize>, Broken>;
@@ -78,13 +86,26 @@ type Step = Result<Option<usize>, Broken>;
 impl Scanner {
     /// With the fastest way that this processor has.
     pub(crate) fn new() -> Self {
-        Self { measure: super::fastest(), state: State::Begin, shape: Shape::default(), counted: Counted::default() }
+        Self {
+            measure: super::fastest(),
+            state: State::Begin,
+            shape: Shape::default(),
+            counted: Counted::default(),
+            found_records: false,
+            letters: memmem::Finder::new(SPELT_LETTER),
+        }
     }
 
     /// Before a new file.
     pub(crate) fn restart(&mut self) {
         self.state = State::Begin;
         self.counted = Counted::default();
+        self.found_records = false;
+    }
+
+    /// Whether this file has `Records`, be it without any.
+    pub(crate) const fn found_records(&self) -> bool {
+        self.found_records
     }
 
     /// What was gone over of this file.
@@ -158,6 +179,7 @@ impl Scanner {
                 let value = past_space(piece, colon + 1);
                 let Some(first) = piece.get(value) else { return Ok(None) };
                 let is_records = is_named_records(&piece[at + 1..end - 1]);
+                self.found_records |= is_records;
                 let end = match first {
                     b'[' if is_records => {
                         self.state = State::Records(Next::ValueOrEnd);
@@ -188,7 +210,7 @@ impl Scanner {
                 }
                 let bytes = &piece[at..at + len];
                 self.counted.records += 1;
-                let may_be_spelt_out = self.shape.has_escapes && shape::may_spell_letters(bytes);
+                let may_be_spelt_out = self.shape.has_escapes && self.letters.find(bytes).is_some();
                 if self.shape.is_kms || may_be_spelt_out {
                     self.candidate(at, bytes, may_be_spelt_out, found);
                 }
@@ -219,7 +241,8 @@ impl Scanner {
         }
         if self.shape.is_kms {
             self.counted.kms += 1;
-            found(KmsRecord { at, text: &text, structure: self.shape.structure(text.len()), may_escape: self.shape.has_escapes, is_mended });
+            let may_escape = self.shape.has_escapes;
+            found(KmsRecord { at, text: &text, marks: self.shape.marks(text.len()), may_escape, is_mended });
         }
     }
 }
@@ -233,7 +256,7 @@ fn plainly_spelt(record: &str) -> String {
         && let Some(end) = past_string(rest.as_bytes(), start)
     {
         let written = &rest[start..end];
-        let spelt_out = shape::may_spell_letters(written.as_bytes()).then(|| serde_json::from_str(written)).and_then(Result::ok);
+        let spelt_out = memmem::find(written.as_bytes(), SPELT_LETTER).is_some().then(|| serde_json::from_str(written)).and_then(Result::ok);
         plain.push_str(&rest[..start]);
         match spelt_out {
             Some(text) => plain.push_str(&serde_json::Value::String(text).to_string()),

@@ -1,11 +1,12 @@
 //! One pass over an object or list: where it ends, where its strings and brackets are, and whether KMS is its source.
 
-use memchr::memmem;
-
 use super::block::Masks;
 
 /// The service whose records are looked for, with the quote behind it.
 const SOURCE: &[u8] = b"kms.amazonaws.com\"";
+
+/// So many places are noted at a time.
+const EIGHT: usize = 8;
 
 /// The member that names a record's service.
 const MEMBER: &[u8] = b"\"eventSource\"";
@@ -15,6 +16,8 @@ const MEMBER: &[u8] = b"\"eventSource\"";
 pub(crate) struct Shape {
     /// A word for each 64 bytes, a bit for each: quotes that open or close strings, and brackets outside strings.
     structure: Vec<u64>,
+    /// The same as places, of the last object that they were asked for.
+    marks: Vec<u32>,
     /// Whether the object's own `eventSource` is KMS, in plain letters.
     pub(super) is_kms: bool,
     /// Whether any string has an escape, so that names may be written otherwise.
@@ -23,8 +26,32 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The words of an object of so many bytes.
+    #[cfg(test)]
     pub(super) fn structure(&self, len: usize) -> &[u64] {
         self.structure.get(..len.div_ceil(64)).unwrap_or_default()
+    }
+
+    /// Where the quotes and brackets of an object of so many bytes are.
+    pub(super) fn marks(&mut self, len: usize) -> &[u32] {
+        let words = self.structure.get(..len.div_ceil(64)).unwrap_or_default();
+        let most = words.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+        self.marks.resize(self.marks.len().max(most + EIGHT), 0);
+        let mut count = 0;
+        for (word, start) in words.iter().zip((0..).step_by(64)) {
+            let (mut rest, mut at) = (*word, count);
+            count += word.count_ones() as usize;
+            // Eight at a time and some in vain: how many a word has is what a processor cannot foresee.
+            while at < count {
+                let Some(eight) = self.marks.get_mut(at..at + EIGHT) else { break };
+                for mark in eight {
+                    // Never of zero, for which older processors have no answer that need not be asked for.
+                    *mark = start + (rest | 1 << 63).trailing_zeros();
+                    rest &= rest.wrapping_sub(1);
+                }
+                at += EIGHT;
+            }
+        }
+        &self.marks[..count]
     }
 }
 
@@ -102,7 +129,9 @@ impl State {
         let named = ((opening << 1) | self.opened) & masks.k;
         self.opened = opening >> 63;
         let closed = close.count_ones();
-        if self.depth <= closed || named != 0 {
+        // What opens before anything closes in this block, most often as a small object that lies wholly within it.
+        let opened_first = (open & close.wrapping_sub(1) & !close).count_ones();
+        if self.depth + opened_first <= closed || named != 0 {
             let (names_source, end) = Near { depth: self.depth, open, close, named }.look(bytes, 64 * number);
             self.is_kms |= names_source;
             if end != 0 {
@@ -201,9 +230,4 @@ fn is_source(bytes: &[u8], at: usize) -> bool {
 
 fn trim_end(bytes: &[u8]) -> &[u8] {
     bytes.trim_ascii_end()
-}
-
-/// Whether the bytes have an escape that can stand for a letter.
-pub(super) fn may_spell_letters(bytes: &[u8]) -> bool {
-    memmem::find(bytes, b"\\u00").is_some()
 }

@@ -1,6 +1,7 @@
 //! What is around the records: documents of other forms, none at all, several.
 
 use kms_insights_trail::{
+    LogReader,
     Malformation::{Ends, NoJson, NoObject, NoRecord},
     ProblemKind,
     ProblemKind::{NotALog, NotRecords, Truncated},
@@ -64,6 +65,17 @@ fn a_document_without_records_has_none() {
     });
     for text in [digest.to_string(), "{}".into(), "{ \n }".into(), r#"{"records":[{}],"Record":[{}],"Records ":[{}],"a\"Records":[{}]}"#.into()] {
         assert_eq!(both(&text), reading(text.len(), 0, [], &[]), "{text}");
+    }
+}
+
+#[test]
+fn whether_there_are_records_is_told_apart_from_how_many() {
+    let mut reader = LogReader::new();
+    for (text, has_records) in [(r#"{"Records":[]}"#, true), (r#"{"message":"Access Denied"}"#, false), (r#"{"a":1,"Records":null}"#, true), ("{}", false)] {
+        let mut report = reader.read(text.as_bytes(), |_, _| {});
+        assert_eq!((report.is_whole(), reader.found_records()), (true, has_records), "{text}");
+        report.lacks_records();
+        assert_eq!((report.is_whole(), report.problems.len()), (false, 1));
     }
 }
 

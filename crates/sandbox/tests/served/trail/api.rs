@@ -89,6 +89,21 @@ async fn a_trail_that_is_stopped_or_missing_says_so() {
 }
 
 #[tokio::test]
+async fn a_trail_whose_bucket_takes_no_log_file_is_on_and_says_so() {
+    let trail = TrailSetting { refused_days_ago: Some(40), ..TrailSetting::default() };
+    let sandbox = start(Behaviour { trail, ..Behaviour::default() }).await;
+    let status = ask(&Client::new(&sandbox.endpoint()), "GetTrailStatus", &json!({"Name": arn(&sandbox)})).await.json();
+    let refused = (sandbox.organization().now() - chrono::TimeDelta::days(40)).timestamp();
+    let told = (&status["IsLogging"], &status["LatestDeliveryError"], status["LatestDeliveryTime"].as_f64());
+    assert_eq!(told, (&json!(true), &json!("AccessDenied"), f64::from(u32::try_from(refused).unwrap()).into()));
+
+    let status = ask(&Client::new(&start(Behaviour::default()).await.endpoint()), "GetTrailStatus", &json!({"Name": arn(&sandbox)})).await.json();
+    let now = f64::from(u32::try_from(chrono::Utc::now().timestamp()).unwrap());
+    assert_eq!(status["LatestDeliveryError"], Value::Null);
+    assert!((now - status["LatestDeliveryTime"].as_f64().unwrap()).abs() < 3600.0, "{status}");
+}
+
+#[tokio::test]
 async fn a_role_without_the_permission_is_told_nothing_of_trails() {
     let behaviour = Behaviour { role_actions: Some(vec!["cloudtrail:DescribeTrails".to_owned()]), ..Behaviour::default() };
     let sandbox = start(behaviour).await;

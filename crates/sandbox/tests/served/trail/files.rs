@@ -103,13 +103,17 @@ async fn a_trail_tells_only_what_its_selectors_take_in() {
 }
 
 #[tokio::test]
-async fn a_trail_that_was_stopped_tells_nothing_since_then_and_one_of_one_region_nothing_of_the_others() {
-    let sandbox = start(trail(TrailSetting { stopped_days_ago: Some(5), ..TrailSetting::default() })).await;
-    let told = records(&sandbox).await;
-    let stopped = sandbox.organization().now() - chrono::TimeDelta::days(5);
-    let newest = told.iter().map(|record| record["eventTime"].as_str().unwrap().parse::<kms_insights_model::Timestamp>().unwrap()).max().unwrap();
-    assert!(newest < stopped && newest > stopped - chrono::TimeDelta::days(1), "{newest}");
-    assert_eq!(daily_usage(&told), truth(&sandbox));
+async fn a_trail_that_was_stopped_or_is_refused_tells_nothing_since_then_and_one_of_one_region_nothing_of_the_others() {
+    for setting in
+        [TrailSetting { stopped_days_ago: Some(5), ..TrailSetting::default() }, TrailSetting { refused_days_ago: Some(5), ..TrailSetting::default() }]
+    {
+        let sandbox = start(trail(setting)).await;
+        let told = records(&sandbox).await;
+        let ended = sandbox.organization().now() - chrono::TimeDelta::days(5);
+        let newest = told.iter().map(|record| record["eventTime"].as_str().unwrap().parse::<kms_insights_model::Timestamp>().unwrap()).max().unwrap();
+        assert!(newest < ended && newest > ended - chrono::TimeDelta::days(1), "{newest}");
+        assert_eq!(daily_usage(&told), truth(&sandbox));
+    }
 
     let sandbox = start(trail(TrailSetting { single_region: true, ..TrailSetting::default() })).await;
     let told = records(&sandbox).await;

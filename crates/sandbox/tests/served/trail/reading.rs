@@ -72,6 +72,8 @@ const CRYPTOGRAPHIC: &[&str] = &[
     "GenerateMac",
     "VerifyMac",
     "DeriveSharedSecret",
+    "Encapsulate",
+    "Decapsulate",
 ];
 
 pub(crate) fn is_use(record: &Value) -> bool {

@@ -18,7 +18,10 @@ struct Found {
 /// With a shape that was used before, as it always is.
 fn measured(measure: Measure, shape: &mut Shape, text: &[u8]) -> Option<(Found, bool)> {
     let len = measure(text, shape)?;
-    Some((Found { len, structure: shape.structure(len).to_vec(), is_kms: shape.is_kms }, shape.has_escapes))
+    let structure = shape.structure(len).to_vec();
+    let places = structure.iter().zip((0..).step_by(64)).flat_map(|(word, start)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| start + bit));
+    assert_eq!(shape.marks(len), places.collect::<Vec<u32>>(), "the same as places");
+    Some((Found { len, structure, is_kms: shape.is_kms }, shape.has_escapes))
 }
 
 /// The same, one byte after the other; and whether there is a backslash.
