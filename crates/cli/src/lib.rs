@@ -90,7 +90,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Threads for what blocks: a local lake's files, the look-up of names. Each keeps memory of its own, so that many are dear and these are enough.
-pub(crate) const BLOCKING_THREADS: usize = 8;
+const BLOCKING_THREADS: usize = 8;
 
 fn run(program: Program) -> Result<Exit, Trouble> {
     let settings = Settings::load(program.config.as_deref())?;
