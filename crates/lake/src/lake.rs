@@ -9,8 +9,9 @@ use std::{
 
 use aws_config::SdkConfig;
 use bytes::Bytes;
+use futures::TryStreamExt;
 use kms_insights_model::RunId;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, local::LocalFileSystem, path::Path};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, local::LocalFileSystem, path::Path};
 
 use crate::{
     LakeError, LakeLocation,
@@ -180,6 +181,11 @@ impl Lake {
         #[cfg(test)]
         self.synced.lock().unwrap().extend(files.iter().cloned());
         tokio::task::spawn_blocking(move || sync_files(&root, &files)).await.unwrap_or(Err(LakeError::BrokenOff))
+    }
+
+    /// All that is in a folder and below it.
+    pub(crate) async fn list(&self, folder: &Path) -> Result<Vec<ObjectMeta>, LakeError> {
+        self.store.list(Some(folder)).try_collect().await.map_err(LakeError::store("list", folder))
     }
 
     pub(crate) async fn get(&self, path: &Path) -> Result<Bytes, LakeError> {

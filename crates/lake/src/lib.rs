@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod column;
+pub mod count;
 pub mod ddl;
 pub mod documentation;
 mod error;

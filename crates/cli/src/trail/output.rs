@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use kms_insights_lake::tables::trail_scans::TrailScanRow;
+use kms_insights_lake::{count::unsigned, tables::trail_scans::TrailScanRow};
 
 use super::{
     rows::KeyUse,
@@ -24,11 +24,7 @@ pub(super) fn report_problems(outcome: &Outcome) {
     for FailedFile { row: file, reason } in outcome.failed.iter().take(MOST_NAMED) {
         let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let place = file.problem_offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default();
-        let kept = if file.status == "partial" {
-            format!("; {} before it count", counted(u64::try_from(file.records).unwrap_or_default(), "record"))
-        } else {
-            String::new()
-        };
+        let kept = if file.status == "partial" { format!("; {} before it count", counted(unsigned(file.records), "record")) } else { String::new() };
         say(printable(&format!("{} {}: {}{place}{kept}{reason}", file.status, file.path, file.problem.as_deref().unwrap_or("unknown")).replace('\n', " ")));
     }
     if let more @ 1.. = outcome.failed.len().saturating_sub(MOST_NAMED) {
@@ -40,10 +36,6 @@ pub(super) fn report_problems(outcome: &Outcome) {
     if outcome.passed_over > 0 {
         say(format_args!("{} were passed over: their names do not say of which account, Region and day they are", counted(outcome.passed_over, "file")));
     }
-}
-
-fn number(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
 }
 
 /// Prints what was read, and the keys that were used most.
@@ -68,24 +60,24 @@ pub(super) fn print_summary(outcome: &Outcome, keys: &BTreeMap<String, KeyUse>) 
     let _ = writeln!(
         text,
         "  log files   {} read, {} unread or in part, {} known from earlier scans, {} in all",
-        grouped(number(*files_read)),
-        grouped(number(*files_failed)),
-        grouped(number(*files_known)),
-        grouped(number(*files_listed))
+        grouped(unsigned(*files_read)),
+        grouped(unsigned(*files_failed)),
+        grouped(unsigned(*files_known)),
+        grouped(unsigned(*files_listed))
     );
     let _ = writeln!(
         text,
         "  records     {} in {} MB, {} of KMS, {} of these delivered before",
-        grouped(number(*records)),
-        grouped(number(*bytes) / 1_000_000),
-        grouped(number(*kms_records)),
-        grouped(number(*repeated_records))
+        grouped(unsigned(*records)),
+        grouped(unsigned(*bytes) / 1_000_000),
+        grouped(unsigned(*kms_records)),
+        grouped(unsigned(*repeated_records))
     );
     if *uses_without_key > 0 {
-        let _ = writeln!(text, "  without key {} that do not say which: whose, is not known", counted(number(*uses_without_key), "use"));
+        let _ = writeln!(text, "  without key {} that do not say which: whose, is not known", counted(unsigned(*uses_without_key), "use"));
     }
     if *errors_without_key > 0 {
-        let _ = writeln!(text, "  without key {} that failed before it was known which", counted(number(*errors_without_key), "call"));
+        let _ = writeln!(text, "  without key {} that failed before it was known which", counted(unsigned(*errors_without_key), "call"));
     }
     if !keys.is_empty() {
         text.push_str(&most_used(keys));

@@ -10,6 +10,7 @@ use chrono::{NaiveDate, Utc};
 use futures::StreamExt;
 use kms_insights_lake::{
     Lake, LakeError,
+    count::{signed, unsigned},
     scans::{Counted, KnownFile, ScanHistory, ScanWriter},
     tables::{key_events, key_usage_daily, trail_files::TrailFileRow, trail_scans::TrailScanRow},
 };
@@ -168,14 +169,6 @@ pub(super) async fn scan(job: Job, shows_progress: bool) -> Result<Outcome, Trou
     scan.end(plan.passed_over).await
 }
 
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 impl Scan {
     /// Reads the log files of a day.
     async fn day(&mut self, day: Option<NaiveDate>, mut files: Vec<LogFile>) -> Result<(), Trouble> {
@@ -274,12 +267,12 @@ impl Scan {
 
     /// Whether all of a file was read before, and what it is to be read for was counted. Whatever else is read is compared with what was found of it then, event by event.
     fn is_known(&self, file: &LogFile, found: &[KnownFile]) -> bool {
-        let same = || found.iter().filter(|known| known.is_whole() && unsigned(known.bytes) == file.object.size);
+        let is_same = |known: &KnownFile| known.is_whole() && unsigned(known.bytes) == file.object.size;
         let is_counted = |known: &KnownFile| {
             // What SQL counted would count once more: it writes no ids of events.
             self.counted.get(&known.scan_id).is_some_and(|counted| counted.is_by_sql || self.use_events.names().all(|name| counted.events.contains(name)))
         };
-        same().any(is_counted)
+        found.iter().any(|known| is_same(known) && is_counted(known))
     }
 
     /// Takes note of a file that was read.
@@ -337,7 +330,7 @@ impl Scan {
         let mut files = std::mem::take(&mut self.files);
         files.sort_by(|a, b| a.path.cmp(&b.path));
         match &self.writer {
-            Some(writer) => writer.write(day, &files).await.map_err(|error| trouble(&error)),
+            Some(writer) => writer.write(day, files).await.map_err(|error| trouble(&error)),
             None => Ok(()),
         }
     }
@@ -427,14 +420,8 @@ impl Scan {
 /// Writes a day's rows into the lake.
 async fn write(writer: &ScanWriter, date: NaiveDate, of_day: &mut Tally) -> Result<(), LakeError> {
     let scan = writer.scan_id().to_string();
-    {
-        let mut rows = of_day.rows().map(|row| key_usage_daily::row(&scan, row)).peekable();
-        if rows.peek().is_some() {
-            writer.write_each(date, rows).await?;
-        }
-    }
-    let events: Vec<_> = of_day.key_events().into_iter().map(|event| key_events::row(&scan, event)).collect();
-    writer.write(date, &events).await
+    writer.write(date, of_day.rows().map(|row| key_usage_daily::row(&scan, row))).await?;
+    writer.write(date, of_day.key_events().into_iter().map(|event| key_events::row(&scan, event))).await
 }
 
 fn spool_trouble(error: &std::io::Error) -> Trouble {

@@ -28,7 +28,6 @@ use kms_insights_model::{
 };
 
 pub use cost::monthly_cost_usd;
-pub(crate) use outcome::signed;
 pub use outcome::{AccountSummary, AccountTally, summarize};
 pub(crate) use sink::{encode, encode_each};
 pub use summary::{FindingCount, IncompleteAccount, PublishedRun};

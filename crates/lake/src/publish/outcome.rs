@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use kms_insights_model::{AccountOutcome, AccountRecord, ErrorCode};
 
+use crate::count::signed;
+
 /// What an account left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountTally {
@@ -107,10 +109,6 @@ fn codes(failures: &BTreeMap<ErrorCode, u64>) -> String {
 
 fn noun(count: u64, one: &'static str, many: &'static str) -> &'static str {
     if count == 1 { one } else { many }
-}
-
-pub(crate) fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

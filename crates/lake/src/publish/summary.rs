@@ -5,9 +5,10 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use kms_insights_findings::{Finding, Severity};
 use kms_insights_model::{AccountId, AccountOutcome, ErrorCode, RunId, RunStatus, Timestamp};
 
-use super::{AccountSummary, AccountTally, signed};
+use super::{AccountSummary, AccountTally};
 use crate::{
     LakeError,
+    count::signed,
     staging::RunInfo,
     tables::runs::{self, RunRow},
 };

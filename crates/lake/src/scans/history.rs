@@ -7,10 +7,9 @@ use arrow::{
     compute::filter_record_batch,
 };
 use chrono::NaiveDate;
-use futures::TryStreamExt;
 use kms_insights_model::RunId;
 use kms_insights_trail::EventId;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
+use object_store::{ObjectMeta, ObjectStoreExt, path::Path};
 
 use super::{
     event_ids,
@@ -87,7 +86,7 @@ impl ScanHistory {
         // Before the rows: of a scan that ends meanwhile its end is not counted here, and so it is noticed at this one's end.
         let ended = lake.ended_scans().await?;
         let folder = lake.table_path(&trail_scans::TABLE);
-        let objects: Vec<ObjectMeta> = lake.object_store().list(Some(&folder)).try_collect().await.map_err(LakeError::store("list", &folder))?;
+        let objects = lake.list(&folder).await?;
         let mut scans = BTreeSet::new();
         let mut by_sql = Vec::new();
         for object in objects {
@@ -128,7 +127,7 @@ impl ScanHistory {
             return Ok(Vec::new());
         }
         let folder = date.map_or_else(|| self.lake.table_path(table), |date| self.lake.scan_partition(table, date));
-        let objects: Vec<ObjectMeta> = self.lake.object_store().list(Some(&folder)).try_collect().await.map_err(LakeError::store("list", &folder))?;
+        let objects = self.lake.list(&folder).await?;
         let mut files: Vec<ScanFile> = objects.into_iter().filter_map(|object| self.scan_file(table, object)).collect();
         files.sort_by(|a, b| a.object.location.cmp(&b.object.location));
         Ok(files)
@@ -219,7 +218,7 @@ impl ScanHistory {
     /// When the store fails.
     pub async fn event_id_files(&self, date: NaiveDate) -> Result<Vec<Path>, LakeError> {
         let folder = self.lake.event_ids_path(date);
-        let objects: Vec<ObjectMeta> = self.lake.object_store().list(Some(&folder)).try_collect().await.map_err(LakeError::store("list", &folder))?;
+        let objects = self.lake.list(&folder).await?;
         let files = objects.into_iter().map(|object| object.location);
         Ok(files.filter(|file| scan_of(file).is_some_and(|scan| self.scans.contains(scan.as_str()))).collect())
     }
@@ -241,7 +240,7 @@ impl ScanHistory {
         let own = self.lake.root().clone().join(event_ids::TRAIL);
         let folders = tables::OF_SCANS.iter().map(|table| self.lake.table_path(table)).chain([own]);
         for folder in folders {
-            let objects: Vec<ObjectMeta> = self.lake.object_store().list(Some(&folder)).try_collect().await.map_err(LakeError::store("list", &folder))?;
+            let objects = self.lake.list(&folder).await?;
             for object in objects {
                 let scan = scan_of(&object.location);
                 if scan.is_some_and(|scan| scan < *before && !self.scans.contains(scan.as_str())) {

@@ -133,8 +133,8 @@ async fn what_a_scan_wrote_is_seen_when_it_is_published_and_not_before() {
     let (_folder, lake) = lake();
     let writer = begin(&lake, 1).await;
     let day = day("2026-11-21");
-    writer.write(day, &[file_row(&scan_id(1), "a.json.gz", "read"), file_row(&scan_id(1), "b.json.gz", "partial")]).await.unwrap();
-    writer.write(day, &[usage_row(&scan_id(1), "arn:aws:kms:eu-central-1:111122223333:key/k", Some("2026-11-21T10:00:00Z"), "r")]).await.unwrap();
+    writer.write(day, [file_row(&scan_id(1), "a.json.gz", "read"), file_row(&scan_id(1), "b.json.gz", "partial")]).await.unwrap();
+    writer.write(day, [usage_row(&scan_id(1), "arn:aws:kms:eu-central-1:111122223333:key/k", Some("2026-11-21T10:00:00Z"), "r")]).await.unwrap();
     writer.write_event_ids(day, &[EventId(1), EventId(2)]).await.unwrap();
 
     let before = ScanHistory::open(&lake).await.unwrap();
@@ -169,8 +169,8 @@ async fn of_two_scans_that_know_of_the_same_ones_the_first_to_end_is_published_a
     let (_folder, lake) = lake();
     let (one, other) = (begin(&lake, 1).await, begin(&lake, 2).await);
     let day = day("2026-11-21");
-    one.write(day, &[file_row(&scan_id(1), "a.json.gz", "read")]).await.unwrap();
-    other.write(day, &[file_row(&scan_id(2), "a.json.gz", "read")]).await.unwrap();
+    one.write(day, [file_row(&scan_id(1), "a.json.gz", "read")]).await.unwrap();
+    other.write(day, [file_row(&scan_id(2), "a.json.gz", "read")]).await.unwrap();
     let history = ScanHistory::open(&lake).await.unwrap();
     other.publish(&scan_row(&scan_id(2))).await.unwrap();
     history.delete_leftovers(&scan_id(2)).await.unwrap();
@@ -192,7 +192,7 @@ async fn of_two_scans_that_know_of_the_same_ones_the_first_to_end_is_published_a
 async fn files_of_scans_that_may_still_be_under_way_are_not_deleted() {
     let (_folder, lake) = lake();
     let later = begin(&lake, 9).await;
-    later.write(day("2026-11-21"), &[file_row(&scan_id(9), "a.json.gz", "read")]).await.unwrap();
+    later.write(day("2026-11-21"), [file_row(&scan_id(9), "a.json.gz", "read")]).await.unwrap();
     ScanHistory::open(&lake).await.unwrap().delete_leftovers(&scan_id(5)).await.unwrap();
     assert_eq!(objects(&lake).await, ["trail_files/log_date=2026-11-21/20261122T060309Z-0000000a-0000.parquet"]);
 }
@@ -218,14 +218,14 @@ async fn the_last_use_of_a_key_is_the_latest_of_all_scans_by_its_arn_or_an_alias
     let alias = key.aliases.observed().unwrap()[0].name.clone();
     let first = begin(&one, 1).await;
     let of = |scan, at, principal| usage_row(&scan_id(scan), &key.arn.to_string(), at, principal);
-    first.write(day("2026-11-20"), &[of(1, Some("2026-11-20T10:00:00Z"), "early"), of(1, None, "failed alone")]).await.unwrap();
+    first.write(day("2026-11-20"), [of(1, Some("2026-11-20T10:00:00Z"), "early"), of(1, None, "failed alone")]).await.unwrap();
     let mut file = file_row(&scan_id(1), "a.json.gz", "read");
     (file.account_id, file.region) = (Some(key.arn.account().to_string()), Some(key.arn.region().to_string()));
-    first.write(day("2026-11-19"), &[file]).await.unwrap();
+    first.write(day("2026-11-19"), [file]).await.unwrap();
     first.publish(&scan_row(&scan_id(1))).await.unwrap();
     let second = begin(&one, 2).await;
     let by_alias = usage_row(&scan_id(2), &format!("{place}:{alias}"), Some("2026-11-21T10:00:00Z"), "by alias");
-    second.write(day("2026-11-21"), &[by_alias, of(2, Some("2026-11-21T09:00:00Z"), "before that")]).await.unwrap();
+    second.write(day("2026-11-21"), [by_alias, of(2, Some("2026-11-21T09:00:00Z"), "before that")]).await.unwrap();
     second.publish(&scan_row(&scan_id(2))).await.unwrap();
 
     let uses = TrailUses::load(&one).await.unwrap();
@@ -242,7 +242,7 @@ async fn of_a_file_that_sql_wrote_those_rows_count_whose_scan_is_published() {
     let (_folder, lake) = lake();
     let (log_day, scan_day) = (day("2026-11-21"), day("2026-11-22"));
     let own = begin(&lake, 1).await;
-    own.write(log_day, &[file_row(&scan_id(1), "own.json.gz", "read")]).await.unwrap();
+    own.write(log_day, [file_row(&scan_id(1), "own.json.gz", "read")]).await.unwrap();
     own.publish(&scan_row(&scan_id(1))).await.unwrap();
     // Rows of a scan by SQL, of one whose statements failed, and of the one above, as when files are put together.
     let [own, by_sql, failed] =
@@ -329,7 +329,7 @@ async fn the_last_use_that_sql_found_counts_when_its_scan_is_published() {
     let key = sample::key(sample::arn(1, "eu-central-1", 7));
     let of = |scan, at, principal| usage_row(&scan_id(scan), &key.arn.to_string(), Some(at), principal);
     let own = begin(&lake, 1).await;
-    own.write(day("2026-11-20"), &[of(1, "2026-11-20T10:00:00Z", "own")]).await.unwrap();
+    own.write(day("2026-11-20"), [of(1, "2026-11-20T10:00:00Z", "own")]).await.unwrap();
     own.publish(&scan_row(&scan_id(1))).await.unwrap();
     write_by_sql(&lake, day("2026-11-21"), &[of(2, "2026-11-21T10:00:00Z", "by sql"), of(3, "2026-11-21T11:00:00Z", "failed")]).await;
     let read = |scan, status| {
@@ -360,8 +360,8 @@ async fn whatever_scans_count_a_key_is_used_by_its_cryptographic_operations_alon
     let key = sample::key(sample::arn(1, "eu-central-1", 7));
     let scan = begin(&lake, 1).await;
     let of = |event: &str, at| KeyUsageDailyRow { event_name: event.to_owned(), ..usage_row(&scan_id(1), &key.arn.to_string(), Some(at), event) };
-    scan.write(day("2026-11-21"), &[of("GetKeyPolicy", "2026-11-21T10:00:00Z"), of("Encrypt", "2026-11-21T08:00:00Z")]).await.unwrap();
-    scan.write(day("2026-11-20"), &[of("Decrypt", "2026-11-20T09:00:00Z")]).await.unwrap();
+    scan.write(day("2026-11-21"), [of("GetKeyPolicy", "2026-11-21T10:00:00Z"), of("Encrypt", "2026-11-21T08:00:00Z")]).await.unwrap();
+    scan.write(day("2026-11-20"), [of("Decrypt", "2026-11-20T09:00:00Z")]).await.unwrap();
     scan.publish(&scan_row(&scan_id(1))).await.unwrap();
     let uses = TrailUses::load(&lake).await.unwrap();
     assert_eq!(uses.last_use(&key).unwrap().event_name, "Encrypt");
@@ -387,8 +387,8 @@ async fn calls_that_do_not_name_their_key_are_known_where_their_scan_read_someth
         (3, 0, vec![file(3, "us-east-1", "read")]),
     ] {
         let writer = begin(&lake, scan).await;
-        writer.write(day("2026-11-10"), &files[..1]).await.unwrap();
-        writer.write(day("2026-11-20"), &files).await.unwrap();
+        writer.write(day("2026-11-10"), files[..1].to_vec()).await.unwrap();
+        writer.write(day("2026-11-20"), files).await.unwrap();
         writer.publish(&TrailScanRow { uses_without_key: calls, ..scan_row(&scan_id(scan)) }).await.unwrap();
     }
     let uses = TrailUses::load(&lake).await.unwrap();

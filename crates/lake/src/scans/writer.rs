@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::NaiveDate;
-use futures::TryStreamExt;
 use kms_insights_model::RunId;
 use kms_insights_trail::EventId;
-use object_store::{ObjectMeta, ObjectStore, path::Path};
+use object_store::path::Path;
 
 use super::{ScanHistory, event_ids};
 use crate::{
@@ -37,24 +36,15 @@ impl ScanWriter {
         &self.scan
     }
 
-    /// Writes rows of one day.
+    /// Writes rows of one day, which may be made one by one.
     ///
     /// # Errors
     /// When they cannot be written.
-    pub async fn write<R: Row>(&self, date: NaiveDate, rows: &[R]) -> Result<(), LakeError> {
-        if rows.is_empty() {
+    pub async fn write<R: Row>(&self, date: NaiveDate, rows: impl IntoIterator<Item = R>) -> Result<(), LakeError> {
+        let mut rows = rows.into_iter().peekable();
+        if rows.peek().is_none() {
             return Ok(());
         }
-        let path = self.lake.scan_partition(R::TABLE, date).join(self.new_name("parquet"));
-        let bytes = encode(rows).map_err(LakeError::parquet("write", &path))?;
-        self.put(&path, bytes).await
-    }
-
-    /// Writes rows of one day that are made one by one.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub async fn write_each<R: Row>(&self, date: NaiveDate, rows: impl Iterator<Item = R>) -> Result<(), LakeError> {
         let path = self.lake.scan_partition(R::TABLE, date).join(self.new_name("parquet"));
         let bytes = encode_each(rows).map_err(LakeError::parquet("write", &path))?;
         self.put(&path, bytes).await
@@ -110,7 +100,7 @@ impl Lake {
     /// How many scans came to their ends, published or not.
     pub(super) async fn ended_scans(&self) -> Result<u64, LakeError> {
         let folder = self.ended_scans_path();
-        let objects: Vec<ObjectMeta> = self.object_store().list(Some(&folder)).try_collect().await.map_err(LakeError::store("list", &folder))?;
+        let objects = self.list(&folder).await?;
         let places = objects.iter().filter_map(|object| object.location.filename()?.parse::<u64>().ok());
         Ok(places.max().map_or(0, |last| last + 1))
     }

@@ -3,7 +3,7 @@
 use kms_insights_model::Timestamp;
 use kms_insights_trail::DailyUse;
 
-use crate::{publish::signed, table::table};
+use crate::{count::signed, table::table};
 
 table! {
     /// One row per key, day, principal, operation and resource, as CloudTrail recorded them. Rows of several scans, and of one scan too, add up: sum `uses` and `errors`. Only what `trail_files` says was read is in it: no row is no proof that nothing happened.

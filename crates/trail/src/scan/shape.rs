@@ -28,12 +28,12 @@ impl Shape {
     /// The words of an object of so many bytes.
     #[cfg(test)]
     pub(super) fn structure(&self, len: usize) -> &[u64] {
-        self.structure.get(..len.div_ceil(64)).unwrap_or_default()
+        words_of(&self.structure, len)
     }
 
     /// Where the quotes and brackets of an object of so many bytes are.
     pub(super) fn marks(&mut self, len: usize) -> &[u32] {
-        let words = self.structure.get(..len.div_ceil(64)).unwrap_or_default();
+        let words = words_of(&self.structure, len);
         let most = words.iter().map(|word| word.count_ones() as usize).sum::<usize>();
         self.marks.resize(self.marks.len().max(most + EIGHT), 0);
         let mut count = 0;
@@ -53,6 +53,11 @@ impl Shape {
         }
         &self.marks[..count]
     }
+}
+
+/// The words of an object of so many bytes.
+fn words_of(structure: &[u64], len: usize) -> &[u64] {
+    structure.get(..len.div_ceil(64)).unwrap_or_default()
 }
 
 /// A way to measure the object or list with which bytes begin: how long it is, or `None` when it does not end.
