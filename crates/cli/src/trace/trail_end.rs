@@ -73,6 +73,11 @@ impl Trail {
         let is_within = self.first_day.is_some_and(|first| first <= day) && self.last_day.is_some_and(|last| day <= last);
         is_within && !self.missing.iter().any(|gap| gap.from <= day && day <= gap.until)
     }
+
+    /// Whether all files were read that can record what happened on a day: those of its last minutes are delivered on the next.
+    fn tells_all_of(&self, day: NaiveDate) -> bool {
+        self.has(day) && day.succ_opt().is_some_and(|next| self.has(next))
+    }
 }
 
 /// What something unknown is about.
@@ -160,10 +165,10 @@ pub(super) fn unknown(facts: &Facts, trail: &Trail, making: &Making, usage: &Usa
             if last.checked_add_days(Days::new(1)).is_some_and(|next| next < facts.now.date_naive()) {
                 say(About::AfterLogFiles, after(last, &facts.logs));
             }
-            if making.known_from != Source::LogFiles && made.is_some_and(|made| trail.has(made)) && !is_managed_by_aws(facts) {
+            if making.known_from != Source::LogFiles && made.is_some_and(|made| trail.tells_all_of(made)) && !is_managed_by_aws(facts) {
                 say(
                     About::Making,
-                    format!("Who made it: log files of {} were read, and none records it.", made.map(|day| day.to_string()).unwrap_or_default()),
+                    format!("Who made it: log files of {} and the day after were read, and none records it.", made.map(|day| day.to_string()).unwrap_or_default()),
                 );
             }
         }
@@ -392,10 +397,12 @@ mod tests {
     #[test]
     fn a_making_that_the_log_of_its_day_does_not_have_is_told() {
         let facts = Facts { events: Vec::new(), ..forgotten() };
-        assert_eq!(lacking(&facts), one(About::Making, "Who made it: log files of 2026-03-02 were read, and none records it."));
-        let mut gap = facts.clone();
-        gap.logs.days.retain(|day| day.log_date != "2026-03-02".parse().unwrap());
-        assert_eq!(lacking(&gap).into_iter().map(|(about, _)| about).collect::<Vec<_>>(), [About::MissingDays], "no log file of the day was read");
+        assert_eq!(lacking(&facts), one(About::Making, "Who made it: log files of 2026-03-02 and the day after were read, and none records it."));
+        for (unread, why) in [("2026-03-02", "no log file of the day was read"), ("2026-03-03", "its last calls may be in a file of the next day")] {
+            let mut gap = facts.clone();
+            gap.logs.days.retain(|day| day.log_date != unread.parse().unwrap());
+            assert_eq!(lacking(&gap).into_iter().map(|(about, _)| about).collect::<Vec<_>>(), [About::MissingDays], "{why}");
+        }
         let managed = Inventory::Listed(Box::new(super::super::facts::KeyRow { manager: Some("AWS".to_owned()), ..key() }));
         assert_eq!(lacking(&Facts { inventory: managed, ..facts }), [], "AWS makes its own without a record");
     }
