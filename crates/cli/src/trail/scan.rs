@@ -1,13 +1,13 @@
 //! A scan: day by day, each log file once, into daily usage.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     num::NonZeroUsize,
     sync::Arc,
 };
 
 use chrono::{NaiveDate, Utc};
-use futures::StreamExt;
+use futures::{StreamExt, stream::FuturesUnordered};
 use kms_insights_lake::{
     Lake, LakeError,
     count::{signed, unsigned},
@@ -21,7 +21,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{
     desk::{Desks, ReadFile},
     rows::Rows,
-    source::{LogFile, Source, Wanted},
+    source::{LogFile, Plan, Source, Wanted},
     spool::{CountedBy, Spool},
 };
 use crate::{exit::Trouble, lake::trouble, terminal};
@@ -29,8 +29,8 @@ use crate::{exit::Trouble, lake::trouble, terminal};
 /// So many files are fetched at once from S3.
 const CONCURRENT_FETCHES: usize = 16;
 
-/// So many events are kept in memory, to know them when they come again: as many as half a million places hold before there must be twice as many.
-const MOST_EVENTS: usize = 450_000;
+/// So many events are kept in memory, to know them when they come again: as many as a quarter of a million places hold before there must be twice as many.
+const MOST_EVENTS: usize = 225_000;
 
 /// So many bytes of rows are kept in memory before they are written or printed, complete or not.
 const MOST_ROW_BYTES: usize = 6 << 20;
@@ -97,6 +97,22 @@ struct Scan {
     desks: Desks,
 }
 
+/// A day whose log files are read.
+struct Day {
+    /// Which of the days it is.
+    place: usize,
+    date: Option<NaiveDate>,
+    /// What earlier scans found of its files.
+    earlier: BTreeMap<String, Vec<KnownFile>>,
+    /// So many files are not read yet.
+    left: usize,
+}
+
+/// Of files without a day those that were read are filed under the first day there is.
+fn filed_under(day: Option<NaiveDate>) -> NaiveDate {
+    day.unwrap_or_default()
+}
+
 /// Scans.
 pub(super) async fn scan(job: Job, shows_progress: bool) -> Result<Outcome, Trouble> {
     let started_at = Utc::now();
@@ -150,57 +166,88 @@ pub(super) async fn scan(job: Job, shows_progress: bool) -> Result<Outcome, Trou
         settlement: tokio::spawn(async { Ok(rows) }),
         desks: Desks::new(processors),
     };
-    let days = plan.days();
-    for day in &days {
-        let files = scan.source.files(&mut plan, *day, &scan.wanted).await?;
-        let before = scan.summary.bytes;
-        scan.day(*day, files).await?;
-        if shows_progress
-            && scan.summary.bytes > before
-            && let Some(day) = day
-        {
-            terminal::say(format_args!(
-                "{day}: {} so far, {} of KMS",
-                terminal::counted(unsigned(scan.summary.records), "record"),
-                terminal::grouped(unsigned(scan.summary.kms_records))
-            ));
-        }
-    }
+    scan.days(&mut plan, shows_progress).await?;
     scan.end(plan.passed_over).await
 }
 
 impl Scan {
-    /// Reads the log files of a day.
-    async fn day(&mut self, day: Option<NaiveDate>, mut files: Vec<LogFile>) -> Result<(), Trouble> {
-        self.summary.files_listed += signed(files.len() as u64);
-        // Of files without a day those that were read are filed under the first day there is.
-        let log_date = day.unwrap_or_default();
-        let before = files.len();
-        let earlier = self.earlier(log_date).await?;
-        files.retain(|file| !earlier.get(&file.path).is_some_and(|found| self.is_known(file, found)));
-        self.summary.files_known += signed((before - files.len()) as u64);
+    /// Reads the log files day by day. While the last files of a day are read, the first of the next are too, and wait for their turn.
+    async fn days(&mut self, plan: &mut Plan, shows_progress: bool) -> Result<(), Trouble> {
+        let mut days = plan.days().into_iter().enumerate();
+        let mut open: VecDeque<Day> = VecDeque::new();
+        let mut waiting: VecDeque<(usize, LogFile)> = VecDeque::new();
+        let (mut reading, mut read_ahead) = (FuturesUnordered::new(), Vec::new());
         let (full, mut batches) = mpsc::channel(1);
-        let (source, desks, use_events) = (Arc::clone(&self.source), self.desks.clone(), Arc::clone(&self.use_events));
-        let mut read = futures::stream::iter(files)
-            // As tasks, so that the next file is begun while what was found in this one is added up.
-            .map(|file| tokio::spawn(desks.clone().read(file, Arc::clone(&source), Arc::clone(&use_events), full.clone())))
-            .buffer_unordered(CONCURRENT_FETCHES);
         loop {
+            while reading.len() < CONCURRENT_FETCHES {
+                if let Some((place, file)) = waiting.pop_front() {
+                    let read = self.desks.clone().read(file, Arc::clone(&self.source), Arc::clone(&self.use_events), full.clone());
+                    // As tasks, so that the next file is begun while what was found in this one is added up.
+                    let task = tokio::spawn(read);
+                    reading.push(async move { (place, task.await) });
+                } else if open.len() < 2
+                    && let Some((place, date)) = days.next()
+                {
+                    let (day, files) = self.open_day(plan, place, date).await?;
+                    open.push_back(day);
+                    waiting.extend(files.into_iter().map(|file| (place, file)));
+                } else {
+                    break;
+                }
+            }
+            if let Some(day) = open.pop_front_if(|day| day.left == 0) {
+                self.close_day(day, shows_progress).await?;
+                if let Some(next) = open.front_mut() {
+                    next.left -= read_ahead.len();
+                    for read in read_ahead.drain(..) {
+                        self.take(read, &next.earlier).await?;
+                    }
+                }
+                continue;
+            }
+            let Some(day) = open.front_mut() else { return Ok(()) };
             tokio::select! {
                 // What a file handed on before its end comes before its end.
                 biased;
                 Some(batch) = batches.recv() => self.count(batch).await?,
-                read = read.next() => match read {
-                    Some(read) => self.take(read.map_err(|error| Trouble::failed(format_args!("the program has a defect: {error}")))??, &earlier).await?,
-                    None => break,
-                },
+                Some((place, read)) = reading.next() => {
+                    let read = read.map_err(|error| Trouble::failed(format_args!("the program has a defect: {error}")))??;
+                    if place == day.place {
+                        self.take(read, &day.earlier).await?;
+                        day.left -= 1;
+                    } else {
+                        // Which record of a call counts must not hang on which file was read first.
+                        read_ahead.push(read);
+                    }
+                }
             }
         }
-        drop(read);
-        self.write_files(log_date).await?;
+    }
+
+    /// What there is to be read of a day.
+    async fn open_day(&mut self, plan: &mut Plan, place: usize, date: Option<NaiveDate>) -> Result<(Day, Vec<LogFile>), Trouble> {
+        let mut files = self.source.files(plan, date, &self.wanted).await?;
+        self.summary.files_listed += signed(files.len() as u64);
+        let listed = files.len();
+        let earlier = self.earlier(filed_under(date)).await?;
+        files.retain(|file| !earlier.get(&file.path).is_some_and(|found| self.is_known(file, found)));
+        self.summary.files_known += signed((listed - files.len()) as u64);
+        Ok((Day { place, date, earlier, left: files.len() }, files))
+    }
+
+    /// Writes what the files of a day told.
+    async fn close_day(&mut self, day: Day, shows_progress: bool) -> Result<(), Trouble> {
+        let has_news = !self.files.is_empty();
+        self.write_files(filed_under(day.date)).await?;
         // Events of a day come until some time after its end: those of the day before have come by now.
-        if let Some(day) = day {
-            self.settle(Some(day)).await?;
+        let Some(date) = day.date else { return Ok(()) };
+        self.settle(Some(date)).await?;
+        if shows_progress && has_news {
+            terminal::say(format_args!(
+                "{date}: {} so far, {} of KMS",
+                terminal::counted(unsigned(self.summary.records), "record"),
+                terminal::grouped(unsigned(self.summary.kms_records))
+            ));
         }
         Ok(())
     }

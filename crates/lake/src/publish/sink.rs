@@ -57,9 +57,10 @@ pub(crate) fn encode_each<R: Row>(rows: impl IntoIterator<Item = R>) -> Result<V
     let mut writer = ArrowWriter::try_new(Vec::new(), R::TABLE.arrow_schema(), Some(writer_properties()?))?;
     let mut rows = rows.into_iter();
     loop {
-        let batch: Vec<R> = rows.by_ref().take(BATCH_ROWS).collect();
+        // Few at a time: what makes them is in memory too.
+        let batch: Vec<R> = rows.by_ref().take(BATCH_ROWS / 4).collect();
         writer.write(&R::batch(&batch)?)?;
-        if batch.len() < BATCH_ROWS {
+        if batch.len() < BATCH_ROWS / 4 {
             return writer.into_inner();
         }
     }

@@ -59,8 +59,8 @@ impl ScanWriter {
         self.put(&path, event_ids::encode(ids)).await
     }
 
-    /// So many ids of events come into one file, which is read as a whole: 8 MiB.
-    pub const MOST_EVENT_IDS: usize = 512 << 10;
+    /// So many ids of events come into one file, which is read as a whole: 2 MiB.
+    pub const MOST_EVENT_IDS: usize = 128 << 10;
 
     fn new_name(&self, extension: &str) -> String {
         format!("{}-{:04}.{extension}", self.scan, self.files.fetch_add(1, Ordering::Relaxed))
