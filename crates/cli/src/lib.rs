@@ -7,6 +7,10 @@ mod collect;
 mod demo;
 pub mod exit;
 mod lake;
+#[cfg(feature = "sql")]
+mod ledger;
+#[cfg(feature = "sql")]
+mod mcp;
 mod pipeline;
 mod policy;
 mod progress;
@@ -63,6 +67,9 @@ enum Command {
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
+    /// Serve a lake to assistants that speak MCP, on stdin and stdout
+    #[cfg(feature = "sql")]
+    Mcp(mcp::McpArguments),
     /// Serve a simulated organization on loopback, for trying things out
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
@@ -108,6 +115,8 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Trace(arguments) => trace::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Query(arguments) => query::run(arguments, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Mcp(arguments) => mcp::run(arguments, settings).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
         }

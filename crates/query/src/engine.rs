@@ -29,6 +29,7 @@ use crate::{
     functions,
     published::{PublishedFiles, Runs, RunsTable, STORE, SnapshotTable, published_files, table_of_scans},
     statement,
+    stoppable::StoppableJoins,
     union::SortsAboveUnions,
     views::{self, VIEWS},
 };
@@ -194,6 +195,8 @@ impl Engine {
         // Before the rules that place sorts, not after them, where `with_physical_optimizer_rule` would put it.
         let mut rules = PhysicalOptimizer::new().rules;
         rules.insert(0, Arc::new(SortsAboveUnions));
+        // Behind all others: none of them knows what to do with it.
+        rules.push(Arc::new(StoppableJoins));
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)

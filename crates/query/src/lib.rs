@@ -12,6 +12,7 @@ mod functions;
 pub mod output;
 mod published;
 mod statement;
+mod stoppable;
 mod text;
 mod union;
 mod views;

@@ -9,7 +9,6 @@ mod facts;
 mod fixture;
 mod human;
 mod layout;
-mod ledger;
 mod making;
 mod name;
 mod policy_change;
@@ -22,20 +21,20 @@ mod trail_end;
 mod usage;
 mod who;
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::Arc};
 
 use clap::{Args, ValueEnum};
-use kms_insights_model::{AccountId, Region};
+use kms_insights_model::{AccountId, KeyArn, Region};
 
 use self::{
-    ledger::Ledger,
     name::KeyName,
-    reading::{Candidate, Question, ShownRuns},
+    reading::{Candidate, ShownRuns},
     report::Report,
 };
 use crate::{
     exit::{Exit, Trouble},
     lake::LakeArguments,
+    ledger::Ledger,
     settings::Settings,
     terminal::{self, counted, quoted},
 };
@@ -77,29 +76,41 @@ enum Format {
     Json,
 }
 
-impl TraceArguments {
-    fn question(&self) -> Result<Question, Trouble> {
-        let name: KeyName = self.key.parse().map_err(|error| {
+pub(crate) use self::reading::Question;
+
+impl Question {
+    /// What is asked for by a name, and by the account and Region where the name alone does not tell.
+    pub(crate) fn parse(key: &str, account: Option<&str>, region: Option<&str>) -> Result<Self, Trouble> {
+        let name: KeyName = key.parse().map_err(|error| {
             Trouble::usage(error).next("name it by its id, its ARN (arn:aws:kms:REGION:ACCOUNT:key/ID), an alias (alias/NAME) or an alias' ARN")
         })?;
         let account: Option<AccountId> =
-            self.account.as_deref().map(|text| text.trim().parse().map_err(|error| Trouble::usage(format_args!("--account: {error}")))).transpose()?;
-        let region: Option<Region> =
-            self.region.as_deref().map(|text| text.trim().parse().map_err(|error| Trouble::usage(format_args!("--region: {error}")))).transpose()?;
-        Ok(Question { name, account, region })
+            account.map(|text| text.trim().parse().map_err(|error| Trouble::usage(format_args!("--account: {error}")))).transpose()?;
+        let region: Option<Region> = region.map(|text| text.trim().parse().map_err(|error| Trouble::usage(format_args!("--region: {error}")))).transpose()?;
+        Ok(Self { name, account, region })
     }
+}
+
+/// The key that is asked for, in the lake at `place`.
+pub(crate) async fn find(ledger: &Ledger, question: &Question, place: &str) -> Result<KeyArn, Trouble> {
+    let shown = ShownRuns::read(ledger).await?;
+    Ok(the_only(reading::candidates(ledger, question, &shown).await?, question, &shown, place)?.key)
+}
+
+/// All that is told of the key that is asked for, in the lake at `place`.
+pub(crate) async fn report(ledger: &Ledger, question: &Question, place: &str) -> Result<Report, Trouble> {
+    let shown = ShownRuns::read(ledger).await?;
+    let candidate = the_only(reading::candidates(ledger, question, &shown).await?, question, &shown, place)?;
+    let facts = reading::facts(ledger, candidate, &shown).await?;
+    Ok(Report::of(&facts, place, &terminal::program()))
 }
 
 /// Runs the command.
 pub(crate) async fn run(arguments: TraceArguments, settings: Settings) -> Result<Exit, Trouble> {
-    let question = arguments.question()?;
+    let question = Question::parse(&arguments.key, arguments.account.as_deref(), arguments.region.as_deref())?;
     let lake = arguments.lake.open(&settings).await?;
-    let ledger = Ledger::new(crate::query::open(&lake, MEMORY).await?);
-    let shown = ShownRuns::read(&ledger).await?;
-    let place = lake.location().to_string();
-    let candidate = the_only(reading::candidates(&ledger, &question, &shown).await?, &question, &shown, &place)?;
-    let facts = reading::facts(&ledger, candidate, &shown).await?;
-    let report = Report::of(&facts, &place, &terminal::program());
+    let ledger = Ledger::new(Arc::new(crate::query::open(&lake, MEMORY).await?));
+    let report = report(&ledger, &question, &lake.location().to_string()).await?;
     match arguments.format {
         Format::Human => terminal::print(&human::text(&report, width()))?,
         Format::Json => print_json(&report)?,

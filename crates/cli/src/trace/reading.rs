@@ -7,10 +7,12 @@ use serde::Deserialize;
 
 use super::{
     facts::{EventRow, Facts, GrantRow, Inventory, KeyRow, LastUse, LogDay, Logs, Recording, Scan, ShownRun, UnreadFile, Use},
-    ledger::{Ledger, literal, literals},
     name::{AliasName, KeyName},
 };
-use crate::exit::Trouble;
+use crate::{
+    exit::Trouble,
+    ledger::{Ledger, literal, literals},
+};
 
 /// So many events of grants are read: services may make and retire one each minute.
 const MOST_GRANT_EVENTS: u64 = 20_000;
@@ -28,7 +30,7 @@ const KEY_COLUMNS: &str = "run_id, snapshot_date, key_arn, observed_at, created_
 
 /// What is asked for: a name, and where to look.
 #[derive(Clone, Debug)]
-pub(super) struct Question {
+pub(crate) struct Question {
     pub(super) name: KeyName,
     pub(super) account: Option<AccountId>,
     pub(super) region: Option<Region>,

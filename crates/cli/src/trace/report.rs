@@ -22,7 +22,7 @@ const MOST_RESOURCES: usize = 20;
 
 /// What a key was made for, by whom, and what uses it.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     pub(super) key: Subject,
     pub(super) conclusion: String,
     pub(super) making: Making,

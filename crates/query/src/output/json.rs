@@ -5,6 +5,7 @@ use std::io::Write;
 use datafusion::arrow::array::RecordBatch;
 
 use super::{
+    FirstRows,
     cell::{Cell, cell},
     distinct_names,
 };
@@ -47,6 +48,26 @@ pub(super) async fn write_lines<W: Write>(mut result: QueryResult, out: &mut W) 
     }
     out.flush()?;
     Ok(rows)
+}
+
+pub(super) async fn first_rows(mut result: QueryResult, most_rows: usize, most_bytes: usize) -> Result<FirstRows, QueryError> {
+    let names = keys(&result)?;
+    let mut first = FirstRows::default();
+    let (mut text, mut bytes) = (String::new(), 0);
+    while let Some(batch) = result.next().await {
+        let batch = batch?;
+        for row in 0..batch.num_rows() {
+            text.clear();
+            push_object(&mut text, &names, &batch, row)?;
+            bytes += text.len();
+            if first.rows.len() == most_rows || bytes > most_bytes {
+                first.is_cut = true;
+                return Ok(first);
+            }
+            first.rows.push(serde_json::from_str(&text).map_err(|error| QueryError::Output(error.into()))?);
+        }
+    }
+    Ok(first)
 }
 
 /// The names of the columns as they stand in each object: quoted, with their colon.

@@ -102,6 +102,23 @@ pub async fn write<W: Write + Send>(result: QueryResult, format: Format, layout:
     }
 }
 
+/// The rows of a result that were asked for, each an object as [`Format::Json`] has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirstRows {
+    /// The rows.
+    pub rows: Vec<serde_json::Value>,
+    /// Whether there are more.
+    pub is_cut: bool,
+}
+
+/// The first rows of a result: at most so many, of at most so many bytes of JSON in all. The rest is not computed.
+///
+/// # Errors
+/// When the query fails while it runs.
+pub async fn first_rows(result: QueryResult, most_rows: usize, most_bytes: usize) -> Result<FirstRows, QueryError> {
+    json::first_rows(result, most_rows, most_bytes).await
+}
+
 /// The columns' names, each once: SQL allows `SELECT a.keyid, b.keyid`, objects and files do not.
 fn distinct_names(schema: &Schema) -> Vec<String> {
     let mut used: BTreeSet<String> = BTreeSet::new();

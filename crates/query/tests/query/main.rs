@@ -15,6 +15,7 @@ mod read_only;
 mod saved_queries;
 mod scans;
 mod shown_runs;
+mod stopped;
 mod unknowns;
 mod views;
 mod ways;

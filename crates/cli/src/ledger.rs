@@ -1,5 +1,7 @@
 //! Reading rows with SQL: the one place where text becomes part of a statement, and where rows become values.
 
+use std::sync::Arc;
+
 use kms_insights_query::{
     Engine,
     output::{self, Format, TableLayout},
@@ -9,28 +11,28 @@ use serde::de::DeserializeOwned;
 use crate::{exit::Trouble, query};
 
 /// A text as SQL's literal. In a literal a quote is written twice, and nothing else has a meaning of its own.
-pub(super) fn literal(text: impl std::fmt::Display) -> String {
+pub(crate) fn literal(text: impl std::fmt::Display) -> String {
     format!("'{}'", text.to_string().replace('\'', "''"))
 }
 
 /// Texts as a list of literals; a list that nothing is in where there are none.
-pub(super) fn literals<T: std::fmt::Display>(texts: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn literals<T: std::fmt::Display>(texts: impl IntoIterator<Item = T>) -> String {
     let list: Vec<String> = texts.into_iter().map(literal).collect();
     if list.is_empty() { "(NULL)".to_owned() } else { format!("({})", list.join(", ")) }
 }
 
 /// The tables of a lake.
-pub(super) struct Ledger {
-    engine: Engine,
+pub(crate) struct Ledger {
+    engine: Arc<Engine>,
 }
 
 impl Ledger {
-    pub(super) const fn new(engine: Engine) -> Self {
+    pub(crate) const fn new(engine: Arc<Engine>) -> Self {
         Self { engine }
     }
 
     /// The rows of a statement that is known to give few.
-    pub(super) async fn rows<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, Trouble> {
+    pub(crate) async fn rows<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, Trouble> {
         let failed = |error: &dyn std::fmt::Display| Trouble::failed(format_args!("the lake: {error}"));
         let result = self.engine.query(sql).await.map_err(|error| query::trouble(&error))?;
         let mut lines = Vec::new();
@@ -39,7 +41,7 @@ impl Ledger {
     }
 
     /// The only row of a statement that counts.
-    pub(super) async fn count(&self, sql: &str) -> Result<u64, Trouble> {
+    pub(crate) async fn count(&self, sql: &str) -> Result<u64, Trouble> {
         #[derive(serde::Deserialize)]
         struct Counted {
             counted: Option<u64>,
