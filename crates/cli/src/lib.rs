@@ -7,11 +7,15 @@ mod collect;
 mod demo;
 pub mod exit;
 mod lake;
+#[cfg(feature = "sql")]
+mod output_file;
 mod pipeline;
 mod policy;
 mod progress;
 #[cfg(feature = "sql")]
 mod query;
+#[cfg(feature = "sql")]
+mod report;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod selection;
@@ -63,6 +67,9 @@ enum Command {
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
+    /// What a snapshot says and does not say, for people who were not there: a page for a browser, or findings and numbers
+    #[cfg(feature = "sql")]
+    Report(report::ReportArguments),
     /// Serve a simulated organization on loopback, for trying things out
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
@@ -108,6 +115,8 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Trace(arguments) => trace::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Query(arguments) => query::run(arguments, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Report(arguments) => report::run(arguments, settings).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
         }
