@@ -11,11 +11,15 @@ mod lake;
 mod ledger;
 #[cfg(feature = "sql")]
 mod mcp;
+#[cfg(feature = "sql")]
+mod output_file;
 mod pipeline;
 mod policy;
 mod progress;
 #[cfg(feature = "sql")]
 mod query;
+#[cfg(feature = "sql")]
+mod report;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod selection;
@@ -70,6 +74,9 @@ enum Command {
     /// Serve a lake to assistants that speak MCP, on stdin and stdout
     #[cfg(feature = "sql")]
     Mcp(mcp::McpArguments),
+    /// What a snapshot says and does not say, for people who were not there: a page for a browser, or findings and numbers
+    #[cfg(feature = "sql")]
+    Report(report::ReportArguments),
     /// Serve a simulated organization on loopback, for trying things out
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
@@ -117,6 +124,8 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Query(arguments) => query::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Mcp(arguments) => mcp::run(arguments, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Report(arguments) => report::run(arguments, settings).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
         }

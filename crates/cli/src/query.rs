@@ -15,6 +15,7 @@ use kms_insights_query::{
 use crate::{
     exit::{Exit, Trouble},
     lake::LakeArguments,
+    output_file::OutputFile,
     settings::Settings,
 };
 
@@ -94,18 +95,9 @@ pub(crate) async fn write_stdout(result: QueryResult, format: Format) -> Result<
 
 /// A file that is there whole or not at all.
 async fn write_file(result: QueryResult, format: Format, path: &std::path::Path) -> Result<(), Trouble> {
-    let failed =
-        // The kind alone: the error itself names the file that is written before it gets the name asked for.
-        |error: std::io::Error| Trouble::failed(format_args!("{}: {}", path.display(), error.kind())).next("name a file in a folder that exists and may be written");
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| std::path::Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".kms-insights-").tempfile_in(folder).map_err(failed)?;
-    {
-        let mut out = BufWriter::new(&mut file);
-        output::write(result, format, TableLayout::default(), &mut out).await.map_err(|error| trouble(&error))?;
-        out.flush().map_err(failed)?;
-    }
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let mut file = OutputFile::create(path)?;
+    output::write(result, format, TableLayout::default(), file.writer()).await.map_err(|error| trouble(&error))?;
+    file.keep()
 }
 
 fn terminal_width() -> Option<usize> {

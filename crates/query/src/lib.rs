@@ -18,6 +18,8 @@ mod union;
 mod views;
 
 pub use catalog::{CATALOG, DATABASE};
+pub use datafusion::arrow::array::RecordBatch;
 pub use engine::{Engine, EngineOptions, QueryResult, Relation, RelationKind};
 pub use error::QueryError;
+pub use text::printable;
 pub use views::{QUERIES, SavedQuery, VIEWS, View, views_in_creation_order};

@@ -16,7 +16,7 @@ fn is_unprintable(c: char) -> bool {
 }
 
 /// `text` with every unprintable character replaced by its escape: `\n`, `\t`, `\u{1b}`.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,3 +1,5 @@
 //! What people read of a lake: the report, what changed between two runs, what keys cost, and findings in the formats of other tools.
 
 #![forbid(unsafe_code)]
+
+pub mod report;

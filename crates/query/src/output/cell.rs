@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 
 /// A value, borrowed from its column where it is text.
 #[derive(Debug, PartialEq)]
-pub(super) enum Cell<'a> {
+pub enum Cell<'a> {
     /// No value.
     Null,
     /// Text, and whatever is shown as such: timestamps, dates, intervals.
@@ -40,7 +40,10 @@ impl Cell<'_> {
 }
 
 /// The value of `array` at `row`.
-pub(super) fn cell(array: &dyn Array, row: usize) -> Result<Cell<'_>, ArrowError> {
+///
+/// # Errors
+/// When the array is of a type that cannot be shown, which no query's is.
+pub fn cell(array: &dyn Array, row: usize) -> Result<Cell<'_>, ArrowError> {
     if array.is_null(row) {
         return Ok(Cell::Null);
     }

@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, fmt, io::Write, str::FromStr};
 
 use datafusion::arrow::datatypes::Schema;
 
+pub use cell::{Cell, cell};
 pub use terminal::TerminalWriter;
 
 use crate::{engine::QueryResult, error::QueryError};
