@@ -2,7 +2,7 @@
 """Runs every test of the repository, on a machine that has only Rust and Python.
 
     python3 tests/run.py                      everything: cargo test, then the conformance suites
-    python3 tests/run.py --only moto          one suite (rust, moto, ministack, cli, demo, mcp, policy, trino); may be given several times
+    python3 tests/run.py --only moto          one suite (rust, moto, ministack, cli, demo, export, mcp, policy, trino); may be given several times
     python3 tests/run.py --no-rust            everything but `cargo test`
     python3 tests/run.py --only moto -- -k s3 arguments after `--` go to pytest
 
@@ -42,6 +42,7 @@ CONFORMANCE: Dict[str, str] = {
     "ministack": "the collector against ministack: a listing that never ends",
     "cli": "arguments, exit codes and messages",
     "demo": "the demo's lake, read by DuckDB",
+    "export": "findings in the formats of other tools, against their published schemas",
     "mcp": "the demo's lake, asked by the Model Context Protocol's own client",
     "policy": "the tests' evaluator of key policies against iam-simulate",
     "trino": "the SQL for Athena on a Trino server: daily usage as the scanner counts it, views and queries as the embedded engine answers them",

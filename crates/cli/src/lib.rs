@@ -6,6 +6,8 @@ mod collect;
 #[cfg(feature = "sandbox")]
 mod demo;
 pub mod exit;
+#[cfg(feature = "sql")]
+mod export;
 mod lake;
 #[cfg(feature = "sql")]
 mod ledger;
@@ -71,6 +73,9 @@ enum Command {
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
+    /// Findings for other tools: code scanning, security lakes, AWS Security Hub
+    #[cfg(feature = "sql")]
+    Export(export::ExportArguments),
     /// Serve a lake to assistants that speak MCP, on stdin and stdout
     #[cfg(feature = "sql")]
     Mcp(mcp::McpArguments),
@@ -122,6 +127,8 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Trace(arguments) => trace::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Query(arguments) => query::run(arguments, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Export(arguments) => export::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Mcp(arguments) => mcp::run(arguments, settings).await,
             #[cfg(feature = "sql")]

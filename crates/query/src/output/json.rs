@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::{array::RecordBatch, datatypes::Schema};
 
 use super::{
     FirstRows,
@@ -70,9 +70,22 @@ pub(super) async fn first_rows(mut result: QueryResult, most_rows: usize, most_b
     Ok(first)
 }
 
-/// The names of the columns as they stand in each object: quoted, with their colon.
+pub(super) fn objects(batch: &RecordBatch) -> Result<Vec<String>, QueryError> {
+    let names = names(&batch.schema())?;
+    let object = |row| {
+        let mut text = String::new();
+        push_object(&mut text, &names, batch, row).map(|()| text)
+    };
+    (0..batch.num_rows()).map(object).collect()
+}
+
 fn keys(result: &QueryResult) -> Result<Vec<String>, QueryError> {
-    distinct_names(result.schema()).iter().map(|name| Ok(format!("{}:", json_text(name)?))).collect()
+    names(result.schema())
+}
+
+/// The names of the columns as they stand in each object: quoted, with their colon.
+fn names(schema: &Schema) -> Result<Vec<String>, QueryError> {
+    distinct_names(schema).iter().map(|name| Ok(format!("{}:", json_text(name)?))).collect()
 }
 
 fn json_text(text: &str) -> Result<String, QueryError> {

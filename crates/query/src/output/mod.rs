@@ -9,7 +9,7 @@ mod terminal;
 
 use std::{collections::BTreeSet, fmt, io::Write, str::FromStr};
 
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::{array::RecordBatch, datatypes::Schema};
 
 pub use cell::{Cell, cell};
 pub use terminal::TerminalWriter;
@@ -118,6 +118,14 @@ pub struct FirstRows {
 /// When the query fails while it runs.
 pub async fn first_rows(result: QueryResult, most_rows: usize, most_bytes: usize) -> Result<FirstRows, QueryError> {
     json::first_rows(result, most_rows, most_bytes).await
+}
+
+/// The rows of a batch, each the text of an object as [`Format::Json`] has it.
+///
+/// # Errors
+/// When a column is of a type that cannot be shown, which no query's is.
+pub fn objects(batch: &RecordBatch) -> Result<Vec<String>, QueryError> {
+    json::objects(batch)
 }
 
 /// The columns' names, each once: SQL allows `SELECT a.keyid, b.keyid`, objects and files do not.

@@ -85,7 +85,12 @@ impl Chart<'_> {
             html.push_str("</svg>");
         }
         let [label, value] = self.heads;
-        let _ = write!(html, "<table><thead><tr><th scope=\"col\">{}</th><td></td><th scope=\"col\" class=\"number\">{}</th></tr></thead><tbody>", escaped(label), escaped(value));
+        let _ = write!(
+            html,
+            "<table><thead><tr><th scope=\"col\">{}</th><td></td><th scope=\"col\" class=\"number\">{}</th></tr></thead><tbody>",
+            escaped(label),
+            escaped(value)
+        );
         for bar in &self.bars {
             let says = bar.says.clone().unwrap_or_else(|| grouped(bar.value));
             let _ = write!(html, "<tr><th scope=\"row\">{}</th><td class=\"bar\">{SVG}>", linked(bar.route.as_deref(), &escaped(&bar.label)));

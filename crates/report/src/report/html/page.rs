@@ -160,7 +160,13 @@ fn glance(summary: &Summary) -> String {
         Tile {
             label: "Findings, critical and high",
             number: grouped(worst + high),
-            says: format!("{} critical, {} high; {} more, {} waived", grouped(worst), grouped(high), grouped(SEVERITIES[2..].iter().map(|of| summary.open(of)).sum()), grouped(summary.waived())),
+            says: format!(
+                "{} critical, {} high; {} more, {} waived",
+                grouped(worst),
+                grouped(high),
+                grouped(SEVERITIES[2..].iter().map(|of| summary.open(of)).sum()),
+                grouped(summary.waived())
+            ),
             not_known: without_findings,
             what: "keys lack facts that findings rest on",
             route: "findings?severity=critical,high",
@@ -230,7 +236,12 @@ fn not_known(summary: &Summary) -> String {
     }
     html.push_str("<ul>");
     for unknown in &unknowns {
-        let _ = write!(html, "<li>{} {}</li>", escaped(&unknown.says), linked(Some(unknown.route), &format!("Show<span class=\"unseen\">: {}</span>", escaped(&unknown.says))));
+        let _ = write!(
+            html,
+            "<li>{} {}</li>",
+            escaped(&unknown.says),
+            linked(Some(unknown.route), &format!("Show<span class=\"unseen\">: {}</span>", escaped(&unknown.says)))
+        );
     }
     html.push_str("</ul>");
     if !summary.gaps.is_empty() {
@@ -257,7 +268,13 @@ fn not_known(summary: &Summary) -> String {
 fn severities(summary: &Summary) -> Chart<'static> {
     let kinds = ["critical", "high", "medium", "low", "info"];
     let bars = kinds.map(|kind| Bar::new(kind, summary.open(kind), kind).to(format!("findings?severity={kind}&waived=false")));
-    Chart { title: "Open findings by severity", note: "How bad it is, if it is so. Waived findings are not counted.", heads: ["severity", "findings"], bars: bars.into(), parts: true }
+    Chart {
+        title: "Open findings by severity",
+        note: "How bad it is, if it is so. Waived findings are not counted.",
+        heads: ["severity", "findings"],
+        bars: bars.into(),
+        parts: true,
+    }
 }
 
 fn kind_of(severity: &str) -> &'static str {
@@ -273,18 +290,36 @@ fn rules(summary: &Summary) -> Chart<'static> {
             .says(format!("{} {}, {}", grouped(count.open), count.severity, counted(count.keys, "key")))
             .to(format!("findings?rule={}&severity={}&waived=false", count.rule, count.severity))
     });
-    Chart { title: "Open findings by rule", note: "The worst first; one rule may weigh differently from key to key.", heads: ["rule", "findings"], bars: bars.collect(), parts: false }
+    Chart {
+        title: "Open findings by rule",
+        note: "The worst first; one rule may weigh differently from key to key.",
+        heads: ["rule", "findings"],
+        bars: bars.collect(),
+        parts: false,
+    }
 }
 
 fn accounts(summary: &Summary) -> Chart<'static> {
     let bars = summary.findings_by_account.iter().map(|account| {
-        let kind = if account.critical > 0 { "critical" } else if account.high > 0 { "high" } else { "medium" };
+        let kind = if account.critical > 0 {
+            "critical"
+        } else if account.high > 0 {
+            "high"
+        } else {
+            "medium"
+        };
         let name = account.name.as_deref().map_or_else(|| account.account_id.clone(), |name| format!("{name} ({})", account.account_id));
         Bar::new(name, account.critical + account.high + account.medium, kind)
             .says(format!("{} critical, {} high, {} medium", grouped(account.critical), grouped(account.high), grouped(account.medium)))
             .to(format!("findings?account_id={}&waived=false", account.account_id))
     });
-    Chart { title: "Accounts with the worst findings", note: "Open findings that are critical, high or medium.", heads: ["account", "findings"], bars: bars.collect(), parts: false }
+    Chart {
+        title: "Accounts with the worst findings",
+        note: "Open findings that are critical, high or medium.",
+        heads: ["account", "findings"],
+        bars: bars.collect(),
+        parts: false,
+    }
 }
 
 fn trust(summary: &Summary) -> Chart<'static> {
@@ -332,7 +367,13 @@ fn concerns(summary: &Summary) -> Chart<'static> {
         ("no concern", "good", None),
         ("not known", "unknown", None),
     ];
-    Chart { title: "Concerns by kind", note: "The four concerns of key policies; a key may have several.", heads: ["concern", "keys"], bars: counts(&summary.concerns, &order), parts: false }
+    Chart {
+        title: "Concerns by kind",
+        note: "The four concerns of key policies; a key may have several.",
+        heads: ["concern", "keys"],
+        bars: counts(&summary.concerns, &order),
+        parts: false,
+    }
 }
 
 fn usage(summary: &Summary) -> Chart<'static> {
@@ -343,7 +384,13 @@ fn usage(summary: &Summary) -> Chart<'static> {
         ("never used", "bad", Some("unused?verdict=never_used")),
         ("not known", "unknown", Some("unused?verdict=unknown")),
     ];
-    Chart { title: "Use", note: "Customer managed keys. No recorded use is not counted as never used.", heads: ["what is known", "keys"], bars: counts(&summary.usage, &order), parts: true }
+    Chart {
+        title: "Use",
+        note: "Customer managed keys. No recorded use is not counted as never used.",
+        heads: ["what is known", "keys"],
+        bars: counts(&summary.usage, &order),
+        parts: true,
+    }
 }
 
 fn savings(summary: &Summary) -> Chart<'static> {
@@ -388,7 +435,13 @@ fn coverage(summary: &Summary) -> Chart<'static> {
         Bar::new("not read at all", sum(|run| run.accounts_failed), "unknown").to("accounts?outcome=failed"),
         Bar::new("left out", sum(|run| run.accounts_skipped), "unknown").to("accounts?outcome=skipped"),
     ];
-    Chart { title: "Coverage", note: "Accounts by how much of them was read.", heads: ["outcome", "accounts"], bars: bars.into_iter().filter(|bar| bar.value > 0).collect(), parts: true }
+    Chart {
+        title: "Coverage",
+        note: "Accounts by how much of them was read.",
+        heads: ["outcome", "accounts"],
+        bars: bars.into_iter().filter(|bar| bar.value > 0).collect(),
+        parts: true,
+    }
 }
 
 fn changes(summary: &Summary) -> Chart<'static> {
