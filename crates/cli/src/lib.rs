@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod athena;
 mod collect;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -63,6 +64,8 @@ enum Command {
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
+    /// Amazon Athena: its database, tables, views and saved queries over a lake on S3
+    Athena(athena::AthenaCommand),
     /// Serve a simulated organization on loopback, for trying things out
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
@@ -108,6 +111,7 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Trace(arguments) => trace::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Query(arguments) => query::run(arguments, settings).await,
+            Command::Athena(command) => athena::run(command, settings).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
         }

@@ -20,6 +20,7 @@ use datafusion::{
     sql::{parser::Statement, sqlparser::ast},
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use kms_insights_athena::VIEWS;
 use kms_insights_lake::{Lake, tables};
 use url::Url;
 
@@ -30,7 +31,7 @@ use crate::{
     published::{PublishedFiles, Runs, RunsTable, STORE, SnapshotTable, published_files, table_of_scans},
     statement,
     union::SortsAboveUnions,
-    views::{self, VIEWS},
+    views,
 };
 
 /// How the engine runs.

@@ -19,4 +19,4 @@ mod views;
 pub use catalog::{CATALOG, DATABASE};
 pub use engine::{Engine, EngineOptions, QueryResult, Relation, RelationKind};
 pub use error::QueryError;
-pub use views::{QUERIES, SavedQuery, VIEWS, View, views_in_creation_order};
+pub use kms_insights_athena::{QUERIES, SavedQuery, VIEWS, View, views_in_creation_order};
