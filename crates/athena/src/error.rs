@@ -192,7 +192,7 @@ fn step_for_words(reason: &str) -> Option<&'static str> {
     if says(&["is stale", "VIEW_IS_STALE", "INVALID_VIEW"]) {
         return Some("the tables are newer than the views: `kms-insights athena setup --lake s3://…` makes them anew");
     }
-    if says(&["No output location provided", "output location", "Unable to verify/create output bucket", "output bucket"]) {
+    if says(&["No output location provided", "output location", "output bucket", "NoSuchBucket"]) {
         return Some("name a bucket for results with --output-location s3://…, or give the workgroup one; it has to be in Athena's Region");
     }
     if says(&["managed query results", "ManagedQueryResults"]) {
@@ -232,6 +232,7 @@ mod tests {
                 "No output location provided. An output location is required either through the Workgroup result configuration setting or as an API input.",
                 "--output-location",
             ),
+            ("An error occurred while writing to S3. NoSuchBucket: The specified bucket does not exist", "--output-location"),
             ("Query cancelled! : Bytes scanned limit was exceeded", "snapshot_date"),
             ("WorkGroup audit is not found.", "--workgroup"),
             ("QUERY_HAS_TOO_MANY_STAGES: Number of stages in the query (300) exceeds the allowed maximum (150)", "embedded engine"),
