@@ -3,6 +3,8 @@
 //! Sources: "Actions, resources, and condition keys" for Amazon Athena, AWS Glue and Amazon S3 in the Service Authorization Reference; "Configure access to databases and tables in the AWS Glue Data
 //! Catalog" and "Control access to Amazon S3 from Athena" in the Amazon Athena User Guide.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::api::Operation;
@@ -211,10 +213,11 @@ pub fn markdown() -> String {
             Resource::ResultBucket => "the bucket of results",
             Resource::ResultObjects => "the results",
         };
-        page.push_str(&format!("| {} | {on} | {} | {} | {} |\n", actions.join(", "), needed(Setup), needed(Query), permission.why));
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "| {} | {on} | {} | {} | {} |", actions.join(", "), needed(Setup), needed(Query), permission.why);
     }
     for (title, purpose) in [("For `kms-insights athena setup`", Setup), ("For `kms-insights query --engine athena`", Query)] {
-        page.push_str(&format!("\n{title}:\n\n```json\n{:#}\n```\n", policy(purpose)));
+        let _ = write!(page, "\n{title}:\n\n```json\n{:#}\n```\n", policy(purpose));
     }
     page
 }

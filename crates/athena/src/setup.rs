@@ -246,19 +246,17 @@ async fn make<A: AthenaApi>(
             run(object.statement.clone(), false).await?;
             Ok((Outcome::Created, None))
         }
-        ObjectKind::Table => match (catalog.tables.get(&object.name), object.table) {
-            (Some(found), Some(table)) => {
-                let Some(reason) = difference(table, &request.lake.0, found) else { return Ok((Outcome::Unchanged, None)) };
-                // That it is one of these tables has been seen. The name has been checked to need no escaping, and the database's too.
-                run(format!("DROP TABLE IF EXISTS `{}`.`{}`", request.database, object.name), true).await?;
+        ObjectKind::Table => {
+            let (Some(found), Some(table)) = (catalog.tables.get(&object.name), object.table) else {
                 run(object.statement.clone(), true).await?;
-                Ok((Outcome::Replaced, Some(reason)))
-            }
-            _ => {
-                run(object.statement.clone(), true).await?;
-                Ok((Outcome::Created, None))
-            }
-        },
+                return Ok((Outcome::Created, None));
+            };
+            let Some(reason) = difference(table, &request.lake.0, found) else { return Ok((Outcome::Unchanged, None)) };
+            // That it is one of these tables has been seen. The name has been checked to need no escaping, and the database's too.
+            run(format!("DROP TABLE IF EXISTS `{}`.`{}`", request.database, object.name), true).await?;
+            run(object.statement.clone(), true).await?;
+            Ok((Outcome::Replaced, Some(reason)))
+        }
         ObjectKind::View => {
             let outcome = if catalog.tables.contains_key(&object.name) { Outcome::Replaced } else { Outcome::Created };
             run(object.statement.clone(), true).await?;

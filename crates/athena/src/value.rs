@@ -129,7 +129,7 @@ fn timestamp(text: &str) -> Option<i64> {
     let (day, time) = text.split_once(' ')?;
     let time = NaiveTime::parse_from_str(time, "%H:%M:%S%.f").ok()?;
     let moment = NaiveDateTime::new(NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?, time).and_utc();
-    (moment.timestamp_subsec_nanos() % 1_000_000 == 0).then(|| moment.timestamp_millis())
+    moment.timestamp_subsec_nanos().is_multiple_of(1_000_000).then(|| moment.timestamp_millis())
 }
 
 /// `2026-11-22 06:03:00.000 UTC`, or an offset such as `+01:00` for the zone.
