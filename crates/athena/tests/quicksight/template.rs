@@ -129,7 +129,7 @@ fn resource(kind: &str, mut payload: Value) -> Value {
             frequency.insert("TimeZone".to_owned(), zone);
             // The id of the data set says nothing of the order.
             let id = members["DataSetId"].as_str().unwrap().trim_start_matches("${NamePrefix}-").to_owned();
-            resource["DependsOn"] = json!(format!("{}DataSet", logical_id(&data_sets::find(&id).name)));
+            resource["DependsOn"] = json!(format!("{}DataSet", logical_id(data_sets::find(&id).name)));
         }
         "Topic" => {
             let topic = members.remove("Topic").unwrap();

@@ -13,7 +13,7 @@ fn block(value: &Value, depth: usize, text: &mut String) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                text.push_str(&format!("{indent}{}:", scalar(&Value::String(name.clone()))));
+                put(text, &[&indent, &scalar(&Value::String(name.clone())), ":"]);
                 nested(value, depth + 1, text);
             }
         }
@@ -24,17 +24,21 @@ fn block(value: &Value, depth: usize, text: &mut String) {
                     Value::Object(members) if !members.is_empty() => {
                         block(element, depth + 1, &mut inner);
                         // The first member stands beside the dash.
-                        text.push_str(&format!("{indent}- {}", inner.trim_start()));
+                        put(text, &[&indent, "- ", inner.trim_start()]);
                     }
                     other => {
-                        text.push_str(&format!("{indent}-"));
+                        put(text, &[&indent, "-"]);
                         nested(other, depth + 1, text);
                     }
                 }
             }
         }
-        other => text.push_str(&format!("{indent}{}\n", scalar(other))),
+        other => put(text, &[&indent, &scalar(other), "\n"]),
     }
+}
+
+fn put(text: &mut String, parts: &[&str]) {
+    text.extend(parts.iter().copied());
 }
 
 fn nested(value: &Value, depth: usize, text: &mut String) {
@@ -47,7 +51,7 @@ fn nested(value: &Value, depth: usize, text: &mut String) {
             text.push('\n');
             block(value, depth, text);
         }
-        other => text.push_str(&format!(" {}\n", scalar(other))),
+        other => put(text, &[" ", &scalar(other), "\n"]),
     }
 }
 
