@@ -172,12 +172,12 @@ def kind_of(column: dict[str, str]) -> str:
 
 def test_every_field_of_a_visual_is_a_column_of_a_fitting_type() -> None:
     fitting = {
-        "CategoricalDimensionField": {"STRING", "BOOLEAN"},
+        "CategoricalDimensionField": {"STRING"},
         "DateDimensionField": {"DATETIME"},
         "NumericalDimensionField": {"INTEGER", "DECIMAL"},
         "NumericalMeasureField": {"INTEGER", "DECIMAL"},
         "CategoricalMeasureField": {"STRING"},
-        "CategoryFilter": {"STRING", "BOOLEAN"},
+        "CategoryFilter": {"STRING"},
     }
     seen = set()
     for key, kinds in fitting.items():

@@ -85,6 +85,12 @@ pub enum AthenaError {
         /// Bytes read when Athena was last asked.
         bytes: u64,
     },
+    /// It was not begun any more.
+    #[error("{reason}: nothing more was begun")]
+    NotStarted {
+        /// Why.
+        reason: StopReason,
+    },
     /// It was to be ended from here, and Athena did not take that.
     #[error("{reason}, and the query {id} could not be cancelled: it may go on, and is charged ({source})")]
     NotStopped {

@@ -135,6 +135,12 @@ pub async fn execute<A: AthenaApi>(
     mut observe: impl FnMut(Progress<'_>),
 ) -> Result<Finished, AthenaError> {
     tokio::pin!(stop);
+    // Between two statements nothing looks at it.
+    tokio::select! {
+        biased;
+        reason = &mut stop => return Err(AthenaError::NotStarted { reason }),
+        () = std::future::ready(()) => {}
+    }
     let mut running = start(api, request).await?;
     let Some(id) = running.id.clone() else { return Err(AthenaError::Answer("a query without an id".to_owned())) };
     let mut pause = FIRST_PAUSE;

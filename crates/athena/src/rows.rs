@@ -42,20 +42,26 @@ pub async fn rows<A: AthenaApi>(api: &Arc<A>, finished: &Finished) -> Result<Row
     if has_header(&first, finished.execution.statement_type) {
         first.rows.remove(0);
     }
-    // What the catalog answers may be longer than its columns are many: those rows are one text each.
+    let is_of_tables = finished.execution.statement_type == Some(StatementType::Dml);
+    if !is_of_tables {
+        align(&mut first.rows, first.columns.len());
+    }
     let kinds: Vec<Kind> =
         (0..first.columns.len()).map(|at| Kind::of(&first.columns[at], first.rows.iter().filter_map(|row| row.get(at).and_then(Option::as_deref)))).collect();
     let fields: Vec<Field> = first.columns.iter().zip(&kinds).map(|(column, kind)| Field::new(&column.name, kind.arrow(), true)).collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     let reader = Reader { api: Arc::clone(api), id, columns: std::mem::take(&mut first.columns), kinds, schema: Arc::clone(&schema) };
-    let batches = stream::try_unfold(Some((reader, Next::Page(first))), |state| async move {
+    let batches = stream::try_unfold(Some((reader, Next::Page(first))), move |state| async move {
         let Some((reader, next)) = state else { return Ok(None) };
         let page = match next {
             Next::Page(page) => page,
             Next::Token(token) => {
-                let page = reader.api.results(&reader.id, Some(&token)).await?;
+                let mut page = reader.api.results(&reader.id, Some(&token)).await?;
                 if page.next.as_ref() == Some(&token) {
                     return Err(AthenaError::Answer(format!("a page of the query {} names itself as the next one", reader.id)));
+                }
+                if !is_of_tables {
+                    align(&mut page.rows, reader.columns.len());
                 }
                 page
             }
@@ -78,6 +84,15 @@ fn has_header(first: &ResultPage, statement: Option<StatementType>) -> bool {
         row.len() == first.columns.len() && row.iter().zip(&first.columns).all(|(value, column)| value.as_deref() == Some(column.name.as_str()))
     };
     statement == Some(StatementType::Dml) && first.rows.first().is_some_and(repeats)
+}
+
+/// Answers of the catalog, such as that of DESCRIBE, have a row's columns in one text, with tabs between them and spaces behind.
+fn align(rows: &mut [Vec<Option<String>>], width: usize) {
+    for row in rows.iter_mut().filter(|row| width > 1 && row.len() == 1) {
+        let text = row.pop().flatten().unwrap_or_default();
+        row.extend(text.splitn(width, '\t').map(|part| Some(part.trim().to_owned())));
+        row.resize(width, None);
+    }
 }
 
 struct Reader<A> {
@@ -119,6 +134,18 @@ mod tests {
             rows: rows.iter().map(|row| row.iter().map(|value| value.map(str::to_owned)).collect()).collect(),
             next: None,
         }
+    }
+
+    #[test]
+    fn a_row_of_the_catalog_is_taken_apart_at_its_tabs() {
+        let rows: &[&[Option<&str>]] =
+            &[&[Some("run_id              \tstring              \tThe run.")], &[Some("\t")], &[Some("# Partition")], &[Some("1\t2"), None, None]];
+        let mut described = page(&["col_name", "data_type", "comment"], rows).rows;
+        align(&mut described, 3);
+        let rows: Vec<Vec<Option<&str>>> = described.iter().map(|row| row.iter().map(Option::as_deref).collect()).collect();
+        let expected =
+            [[Some("run_id"), Some("string"), Some("The run.")], [Some(""), Some(""), None], [Some("# Partition"), None, None], [Some("1\t2"), None, None]];
+        assert_eq!(rows, expected);
     }
 
     #[test]

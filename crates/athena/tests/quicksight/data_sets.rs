@@ -29,7 +29,7 @@ pub(crate) enum Source {
 
 /// Findings of the latest run with the names of their accounts: the table has no view of its own. Those that somebody puts up with on the day of the run are marked, as in `key_overview`.
 const FINDINGS: &str = "SELECT f.finding_id, f.key_arn, f.key_id, f.account_id, a.name AS account_name, f.region, f.rule, f.severity, f.confidence, f.title, f.cause, f.remediation, \
-     COALESCE(f.waived_until >= CAST(CAST(r.finished_at AS date) AS varchar), false) AS waived, f.waived_until, f.waiver_reason, f.snapshot_date, f.run_id \
+     CASE WHEN f.waived_until >= CAST(CAST(r.finished_at AS date) AS varchar) THEN 'yes' ELSE 'no' END AS waived, f.waived_until, f.waiver_reason, f.snapshot_date, f.run_id \
      FROM \"${Database}\".findings f \
      JOIN \"${Database}\".latest_run r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id \
      LEFT JOIN \"${Database}\".accounts a ON a.snapshot_date = f.snapshot_date AND a.run_id = f.run_id AND a.account_id = f.account_id";
@@ -47,7 +47,7 @@ const FINDING_COLUMNS: &[(&str, &str)] = &[
     ("title", "STRING"),
     ("cause", "STRING"),
     ("remediation", "STRING"),
-    ("waived", "BOOLEAN"),
+    ("waived", "STRING"),
     ("waived_until", "STRING"),
     ("waiver_reason", "STRING"),
     ("snapshot_date", "STRING"),

@@ -76,9 +76,11 @@ fn field_id(visual: &str, role: &str, column: &str) -> String {
 fn dimension(visual: &str, role: &str, set: &str, column: &str) -> Value {
     let field = json!({ "FieldId": field_id(visual, role, column), "Column": identifier(set, column) });
     match kind(set, column).as_str() {
-        "STRING" | "BOOLEAN" => json!({ "CategoricalDimensionField": field }),
+        "STRING" => json!({ "CategoricalDimensionField": field }),
         "DATETIME" => json!({ "DateDimensionField": field }),
-        _ => json!({ "NumericalDimensionField": field }),
+        "INTEGER" | "DECIMAL" => json!({ "NumericalDimensionField": field }),
+        // Source: "Supported data types and values" in the Amazon QuickSight User Guide.
+        other => panic!("{set}.{column} is {other}: QuickSight has whole numbers in place of true and false"),
     }
 }
 

@@ -185,9 +185,20 @@ async fn a_query_that_cannot_be_cancelled_is_said_to_go_on() {
         _ => runs_for_ever(asked, before),
     })
     .await;
-    let error =
-        execute(&server.athena, &request("SELECT 1"), Limits::default(), std::future::ready(StopReason::Interrupted), &NoTime, |_| {}).await.unwrap_err();
+    let stop = async {
+        server.until("GetQueryExecution").await;
+        StopReason::Interrupted
+    };
+    let error = execute(&server.athena, &request("SELECT 1"), Limits::default(), stop, &NoTime, |_| {}).await.unwrap_err();
     assert!(error.to_string().starts_with("interrupted, and the query q-1 could not be cancelled: it may go on, and is charged"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_interrupted_before_it_begins_is_not_begun() {
+    let server = Server::start(runs_for_ever).await;
+    let stop = std::future::ready(StopReason::Interrupted);
+    let error = execute(&server.athena, &request("SELECT 1"), Limits::default(), stop, &NoTime, |_| {}).await.unwrap_err();
+    assert_eq!((error.to_string(), server.asked()), ("interrupted: nothing more was begun".to_owned(), Vec::new()));
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub(crate) fn refused(code: &str, message: &str) -> Answer {
     Answer(400, json!({ "__type": code, "message": message }))
 }
 
-/// The state of a statement, as GetQueryExecution has it.
+/// The state of a statement, as `GetQueryExecution` has it.
 pub(crate) fn execution(state: &str, reason: Option<&str>, bytes: u64) -> Answer {
     ok(json!({ "QueryExecution": {
         "QueryExecutionId": "q-1",
