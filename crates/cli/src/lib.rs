@@ -104,7 +104,7 @@ fn run(program: Program) -> Result<Exit, Trouble> {
         match program.command {
             #[cfg(feature = "sandbox")]
             Command::Demo(arguments) => demo::run(arguments).await,
-            Command::Collect(arguments) => collect::run(arguments, settings).await,
+            Command::Collect(arguments) => Box::pin(collect::run(arguments, settings)).await,
             Command::Policy(arguments) => policy::run(arguments, &settings),
             Command::Trail(arguments) => trail::run(arguments, settings).await,
             #[cfg(feature = "sql")]

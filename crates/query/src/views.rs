@@ -33,7 +33,7 @@ pub(crate) fn in_order() -> Result<Vec<(View, Statement)>, QueryError> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use datafusion::sql::resolve::resolve_table_references;
+    use datafusion::{common::TableReference, sql::resolve::resolve_table_references};
     use kms_insights_athena::VIEWS;
 
     use super::*;
@@ -44,7 +44,7 @@ mod tests {
         let mut created = BTreeSet::new();
         for (view, statement) in in_order().unwrap() {
             let (tables, _) = resolve_table_references(&statement, true).unwrap();
-            for table in tables.iter().map(|table| table.table()).filter(|name| names.contains(name)) {
+            for table in tables.iter().map(TableReference::table).filter(|name| names.contains(name)) {
                 assert!(created.contains(table), "{} reads {table}", view.name);
             }
             created.insert(view.name);

@@ -41,10 +41,10 @@ pub(crate) async fn run(command: AthenaCommand, settings: Settings) -> Result<Ex
 /// Where Athena works.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PlaceArguments {
-    /// Athena's database; kms_insights_database where not given
+    /// Athena's database; `kms_insights_database` where not given
     #[arg(long, env = "KMS_INSIGHTS_DATABASE", value_name = "NAME")]
     database: Option<String>,
-    /// Athena's workgroup; primary where not given
+    /// Athena's workgroup; `primary` where not given
     #[arg(long, env = "KMS_INSIGHTS_WORKGROUP", value_name = "NAME")]
     workgroup: Option<String>,
     /// Where Athena leaves results, where the workgroup does not say
