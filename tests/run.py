@@ -2,7 +2,7 @@
 """Runs every test of the repository, on a machine that has only Rust and Python.
 
     python3 tests/run.py                      everything: cargo test, then the conformance suites
-    python3 tests/run.py --only moto          one suite (rust, moto, ministack, cli, demo, export, mcp, policy, trino); may be given several times
+    python3 tests/run.py --only moto          one suite (rust, moto, ministack, athena, quicksight, cli, demo, export, mcp, policy, trino); may be given several times
     python3 tests/run.py --no-rust            everything but `cargo test`
     python3 tests/run.py --only moto -- -k s3 arguments after `--` go to pytest
 
@@ -40,6 +40,8 @@ FIRST_UNSUPPORTED_PYTHON = (3, 15)
 CONFORMANCE: Dict[str, str] = {
     "moto": "the collector against moto: an organization, its keys, the lake on a folder and on S3",
     "ministack": "the collector against ministack: a listing that never ends",
+    "athena": "`athena setup` and `query --engine athena` against ministack and moto: what is sent, what is left in the catalog, what comes back, and what Ctrl-C ends",
+    "quicksight": "what QuickSight is given, against AWS's own service model, the views' columns, cfn-lint and moto",
     "cli": "arguments, exit codes and messages",
     "demo": "the demo's lake, read by DuckDB",
     "export": "findings in the formats of other tools, against their published schemas",

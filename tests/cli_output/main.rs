@@ -71,6 +71,52 @@ fn query_tells_its_options() {
 }
 
 #[test]
+fn athena_setup_tells_its_options() {
+    insta::assert_snapshot!(help(&["athena", "setup", "--help"]));
+}
+
+#[test]
+fn athena_setup_shows_what_it_would_send_without_asking_anybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = ["athena", "setup", "--lake", "s3://audit/kms", "--database", "audit", "--dry-run"];
+    let said = run(folder.path(), &lake, &[]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    // The statements themselves are the files of athena/: what stands around them is looked at here.
+    let shown: Vec<&str> = said.stdout.lines().take_while(|line| !line.starts_with("  `")).collect();
+    insta::assert_snapshot!(shown.join("\n"));
+    assert!(said.stdout.contains("\n-- saved query kms-insights: keys with last use\n-- Every key with its last use"), "{}", said.stdout);
+
+    let said = run(folder.path(), &[&lake[..], &["--format", "json"]].concat(), &[]);
+    let document: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(
+        (document["lake"].as_str(), document["database"].as_str(), document["workgroup"].as_str()),
+        (Some("s3://audit/kms"), Some("audit"), Some("primary"))
+    );
+    assert_eq!(document["statements"][0]["kind"], "database");
+}
+
+#[test]
+fn mistakes_about_athena_are_answered_before_anything_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mistakes: &[&[&str]] = &[
+        &["athena"],
+        &["athena", "setup"],
+        &["athena", "setup", "--lake", "a-folder"],
+        &["athena", "setup", "--lake", "s3://audit/kms", "--database", "Audit`"],
+        &["athena", "setup", "--lake", "s3://audit/kms", "--workgroup", "a b"],
+        &["athena", "setup", "--lake", "s3://audit/kms", "--output-location", "results"],
+        &["athena", "setup", "--lake", "s3://audit/kms"],
+        &["query", "--engine", "athena", "DROP TABLE keys"],
+        &["query", "--engine", "athena", ";"],
+        &["query", "--engine", "athena", "SELECT 1"],
+        &["query", "--engine", "athena", "SELECT 1", "--max-scan-bytes", "0"],
+        &["query", "--engine", "athena", "SELECT 1", "--time-limit", "soon"],
+        &["query", "--engine", "duckdb", "SELECT 1"],
+    ];
+    insta::assert_snapshot!(transcript(folder.path(), mistakes));
+}
+
+#[test]
 fn sandbox_tells_its_options() {
     insta::assert_snapshot!(help(&["sandbox", "--help"]));
 }

@@ -72,7 +72,7 @@ class Program:
         started = time.monotonic()
         done = subprocess.run(
             [str(self.path), *arguments],
-            env=_environment(endpoint, credentials, region) | ({"SSL_CERT_FILE": str(authority)} if authority else {}),
+            env=environment(endpoint, credentials, region) | ({"SSL_CERT_FILE": str(authority)} if authority else {}),
             # Where nobody keeps a kms-insights.toml.
             cwd=self.path.parent,
             stdin=subprocess.DEVNULL,
@@ -90,7 +90,8 @@ class Program:
         return json.loads(finished.stdout)
 
 
-def _environment(endpoint: str | None, credentials: Credentials | None, region: str) -> dict[str, str]:
+def environment(endpoint: str | None, credentials: Credentials | None, region: str) -> dict[str, str]:
+    """What surrounds the binary: nothing of the caller's own AWS configuration."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KMS_INSIGHTS_"))}
     kept |= {
         "AWS_REGION": region,

@@ -59,6 +59,11 @@ pub(crate) struct LakeArguments {
 }
 
 impl LakeArguments {
+    /// A lake that is only named: a command that neither reads nor writes it asks for no more.
+    pub(crate) fn named(lake: Option<String>) -> Self {
+        Self { lake, ..Self::default() }
+    }
+
     /// The lake's place, from the flags or the settings.
     pub(crate) fn location(&self, settings: &Settings) -> Result<LakeLocation, Trouble> {
         let text = self.lake.as_ref().or(settings.lake.as_ref()).ok_or_else(|| {

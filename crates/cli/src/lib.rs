@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod athena;
 mod collect;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -82,6 +83,8 @@ enum Command {
     /// What a snapshot says and does not say, for people who were not there: a page for a browser, or findings and numbers
     #[cfg(feature = "sql")]
     Report(report::ReportArguments),
+    /// Amazon Athena: its database, tables, views and saved queries over a lake on S3
+    Athena(athena::AthenaCommand),
     /// Serve a simulated organization on loopback, for trying things out
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
@@ -120,7 +123,7 @@ fn run(program: Program) -> Result<Exit, Trouble> {
         match program.command {
             #[cfg(feature = "sandbox")]
             Command::Demo(arguments) => demo::run(arguments).await,
-            Command::Collect(arguments) => collect::run(arguments, settings).await,
+            Command::Collect(arguments) => Box::pin(collect::run(arguments, settings)).await,
             Command::Policy(arguments) => policy::run(arguments, &settings),
             Command::Trail(arguments) => trail::run(arguments, settings).await,
             #[cfg(feature = "sql")]
@@ -133,6 +136,7 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Mcp(arguments) => mcp::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Report(arguments) => report::run(arguments, settings).await,
+            Command::Athena(command) => athena::run(command, settings).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
         }

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use kms_insights_lake::Lake;
 use kms_insights_query::{
     Engine, EngineOptions, QueryError, QueryResult, RelationKind,
@@ -13,6 +13,7 @@ use kms_insights_query::{
 };
 
 use crate::{
+    athena::query::{self as athena, AthenaArguments, Question},
     exit::{Exit, Trouble},
     lake::LakeArguments,
     output_file::OutputFile,
@@ -42,6 +43,18 @@ pub(crate) struct QueryArguments {
     /// How much memory a query may use before it spills to disk, in MiB
     #[arg(long, default_value = "512", value_name = "MIB", value_parser = clap::value_parser!(u32).range(16..))]
     memory: u32,
+    /// Who answers: the engine in this program, from --lake, or Amazon Athena, from the database that `athena setup` made
+    #[arg(long, default_value = "local", value_name = "ENGINE")]
+    engine: EngineName,
+    #[command(flatten)]
+    athena: AthenaArguments,
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EngineName {
+    Local,
+    Athena,
 }
 
 /// Runs one statement and writes its rows.
@@ -49,26 +62,39 @@ pub(crate) async fn run(arguments: QueryArguments, settings: Settings) -> Result
     if arguments.format.is_binary() && arguments.output.is_none() && std::io::stdout().is_terminal() {
         return Err(Trouble::usage("a Parquet file is no text for a terminal").next("name a file with --output, or redirect stdout"));
     }
-    let lake = arguments.lake.open(&settings).await?;
-    let engine = open(&lake, arguments.memory as usize).await?;
-    let result = match (&arguments.sql, &arguments.view) {
-        (Some(sql), _) if sql == "-" => {
+    let sql = match arguments.sql.as_deref() {
+        Some("-") => {
             let mut text = String::new();
             std::io::stdin().take(MAX_STATEMENT).read_to_string(&mut text).map_err(|error| Trouble::usage(format_args!("stdin: {error}")))?;
-            engine.query(&text).await
+            Some(text)
         }
+        sql => sql.map(str::to_owned),
+    };
+    if arguments.engine == EngineName::Athena {
+        let question = match (&sql, &arguments.view) {
+            (Some(sql), _) => Question::Sql(sql),
+            (None, Some(view)) => Question::Relation(view),
+            (None, None) => return athena::list(),
+        };
+        return athena::ask(question, &arguments.athena, &settings, |result| write(result, arguments.format, arguments.output.as_deref())).await;
+    }
+    let lake = arguments.lake.open(&settings).await?;
+    let engine = open(&lake, arguments.memory as usize).await?;
+    let result = match (&sql, &arguments.view) {
         (Some(sql), _) => engine.query(sql).await,
         (None, Some(view)) => engine.query_view(view).await,
         (None, None) => return list(&engine).await,
     };
-    let result = result.map_err(|error| trouble(&error))?;
-    match &arguments.output {
-        Some(path) => write_file(result, arguments.format, path).await?,
-        None => {
-            write_stdout(result, arguments.format).await?;
-        }
-    }
+    write(result.map_err(|error| trouble(&error))?, arguments.format, arguments.output.as_deref()).await?;
     Ok(Exit::Done)
+}
+
+/// The rows, to a file or to stdout.
+async fn write(result: QueryResult, format: Format, output: Option<&std::path::Path>) -> Result<(), Trouble> {
+    match output {
+        Some(path) => write_file(result, format, path).await,
+        None => write_stdout(result, format).await.map(drop),
+    }
 }
 
 /// The engine over a lake.
@@ -122,6 +148,7 @@ async fn list(engine: &Engine) -> Result<Exit, Trouble> {
 /// A mistake in the statement is one of usage; all else is a failure.
 pub(crate) fn trouble(error: &QueryError) -> Trouble {
     match error {
+        QueryError::Athena(error) => super::athena::trouble(error),
         QueryError::Syntax { .. }
         | QueryError::NoStatement
         | QueryError::SeveralStatements { .. }

@@ -46,6 +46,12 @@ pub struct Settings {
     pub s3_bucket_owner: Option<String>,
     /// `--s3-region`
     pub s3_region: Option<String>,
+    /// `--database`
+    pub database: Option<String>,
+    /// `--workgroup`
+    pub workgroup: Option<String>,
+    /// `--output-location`
+    pub output_location: Option<String>,
     /// `--organization-id`
     pub organization_id: Option<String>,
     /// `--organization-accounts`

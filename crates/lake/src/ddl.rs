@@ -33,14 +33,24 @@ pub fn create_table_sql(table: &Table, database: &str, location: &str) -> String
         table.partition.description(),
         table.name
     );
+    let properties: Vec<String> = table_properties(table, &location).into_iter().map(|(name, value)| format!("  '{name}' = '{value}'")).collect();
+    let _ = write!(sql, "TBLPROPERTIES (\n{}\n)", properties.join(",\n"));
+    sql
+}
+
+/// The table's properties, as the catalog keeps them.
+pub fn table_properties(table: &Table, location: &str) -> Vec<(String, String)> {
+    let location = location.trim_end_matches('/');
+    let partition = table.partition.column();
     // Events may be older than the first snapshot by as long as a trail's files are kept.
     let first_day = match table.partition {
         Partitioning::SnapshotDate | Partitioning::ScanDate => FIRST_DAY,
         Partitioning::LogDate | Partitioning::EventDate => FIRST_EVENT_DAY,
     };
-    let mut properties = vec![("classification".to_owned(), "parquet".to_owned()), ("parquet.compression".to_owned(), "ZSTD".to_owned())];
     let projection = |name: &str| format!("projection.{partition}.{name}");
-    properties.extend([
+    vec![
+        ("classification".to_owned(), "parquet".to_owned()),
+        ("parquet.compression".to_owned(), "ZSTD".to_owned()),
         ("projection.enabled".to_owned(), "true".to_owned()),
         (projection("type"), "date".to_owned()),
         (projection("format"), "yyyy-MM-dd".to_owned()),
@@ -49,14 +59,11 @@ pub fn create_table_sql(table: &Table, database: &str, location: &str) -> String
         (projection("interval"), "1".to_owned()),
         (projection("interval.unit"), "DAYS".to_owned()),
         ("storage.location.template".to_owned(), format!("{location}/{}/{partition}=${{{partition}}}/", table.name)),
-    ]);
-    let properties: Vec<String> = properties.into_iter().map(|(name, value)| format!("  '{name}' = '{value}'")).collect();
-    let _ = write!(sql, "TBLPROPERTIES (\n{}\n)", properties.join(",\n"));
-    sql
+    ]
 }
 
 /// A description as the text of a comment: no Markdown, no quote, and within the 255 bytes that Glue admits for a column's comment.
-fn comment(description: &str) -> String {
+pub fn comment(description: &str) -> String {
     const MAX_BYTES: usize = 255;
     let text = description.replace('`', "").replace('\'', "’").replace(';', ",");
     if text.len() <= MAX_BYTES {

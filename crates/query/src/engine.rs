@@ -20,6 +20,7 @@ use datafusion::{
     sql::{parser::Statement, sqlparser::ast},
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use kms_insights_athena::VIEWS;
 use kms_insights_lake::{Lake, tables};
 use url::Url;
 
@@ -31,7 +32,7 @@ use crate::{
     statement,
     stoppable::StoppableJoins,
     union::SortsAboveUnions,
-    views::{self, VIEWS},
+    views,
 };
 
 /// How the engine runs.

@@ -109,6 +109,9 @@ pub enum QueryError {
         /// The engine's words.
         message: String,
     },
+    /// Athena gave no answer, or not all of it.
+    #[error(transparent)]
+    Athena(#[from] kms_insights_athena::AthenaError),
     /// The result cannot be written.
     #[error("the result cannot be written: {0}")]
     Output(#[from] std::io::Error),

@@ -21,5 +21,5 @@ pub use catalog::{CATALOG, DATABASE};
 pub use datafusion::arrow::array::RecordBatch;
 pub use engine::{Engine, EngineOptions, QueryResult, Relation, RelationKind};
 pub use error::QueryError;
+pub use kms_insights_athena::{QUERIES, SavedQuery, VIEWS, View, views_in_creation_order};
 pub use text::printable;
-pub use views::{QUERIES, SavedQuery, VIEWS, View, views_in_creation_order};

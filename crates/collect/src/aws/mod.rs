@@ -75,6 +75,15 @@ pub async fn load_storage_config() -> SdkConfig {
     load(from_environment(STORAGE_CONNECTIONS).retry_config(RetryConfig::standard().with_max_attempts(6))).await
 }
 
+/// Connections to a service that is asked one thing at a time.
+const FEW_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// The same for a service in the Region of the settings; `None` where they name none, for another Region has other databases.
+pub async fn load_regional_config() -> Option<SdkConfig> {
+    let config = from_environment(FEW_CONNECTIONS).retry_config(RetryConfig::standard().with_max_attempts(8)).load().await;
+    config.region().is_some().then_some(config)
+}
+
 fn from_environment(connections: NonZeroUsize) -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest()).http_client(http_client(connections))
 }

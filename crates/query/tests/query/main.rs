@@ -11,6 +11,7 @@ mod opens;
 mod orders;
 mod organizations;
 mod pitfalls;
+mod quicksight_columns;
 mod read_only;
 mod saved_queries;
 mod scans;

@@ -93,7 +93,7 @@ async fn rows(engine: &Engine, sql: &str) -> Vec<String> {
 
 /// The view and those that it reads as parts of a query, which reads the tables with every published run in them.
 fn over_every_run(view: &str) -> String {
-    let views = views_in_creation_order().unwrap();
+    let views = views_in_creation_order();
     let mut read = vec![view];
     let mut parts: Vec<String> = Vec::new();
     for View { name, sql } in views.iter().rev() {
