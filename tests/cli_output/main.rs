@@ -71,6 +71,11 @@ fn query_tells_its_options() {
 }
 
 #[test]
+fn report_tells_its_options() {
+    insta::assert_snapshot!(help(&["report", "--help"]));
+}
+
+#[test]
 fn sandbox_tells_its_options() {
     insta::assert_snapshot!(help(&["sandbox", "--help"]));
 }
@@ -103,6 +108,10 @@ fn a_mistake_is_answered_with_the_input_the_reason_and_a_next_step() {
         &["query", "--lake", "empty", "SELECT 1", "--view", "unused_keys"],
         &["query", "--lake", "empty", "SELECT 1", "--format", "xml"],
         &["query", "--lake", "empty", "SELECT * FROM keys"],
+        &["report"],
+        &["report", "--lake", "empty"],
+        &["report", "--lake", "empty", "--format", "pdf"],
+        &["report", "--lake", "absent", "--output", "report.html"],
     ];
     insta::assert_snapshot!(transcript(folder.path(), mistakes));
 }

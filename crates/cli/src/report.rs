@@ -38,7 +38,8 @@ pub(crate) struct ReportArguments {
 pub(crate) async fn run(arguments: ReportArguments, settings: Settings) -> Result<Exit, Trouble> {
     let on_terminal = arguments.output.is_none() && std::io::stdout().is_terminal();
     if on_terminal && arguments.format == Format::Html {
-        return Err(Trouble::usage("a page for a browser is no text for a terminal").next("name a file with --output, or redirect stdout; --format markdown is a summary to read"));
+        return Err(Trouble::usage("a page for a browser is no text for a terminal")
+            .next("name a file with --output, or redirect stdout; --format markdown is a summary to read"));
     }
     let lake = arguments.lake.open(&settings).await?;
     let engine = Arc::new(query::open(&lake, arguments.memory as usize).await?);

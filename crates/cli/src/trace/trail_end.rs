@@ -168,7 +168,10 @@ pub(super) fn unknown(facts: &Facts, trail: &Trail, making: &Making, usage: &Usa
             if making.known_from != Source::LogFiles && made.is_some_and(|made| trail.tells_all_of(made)) && !is_managed_by_aws(facts) {
                 say(
                     About::Making,
-                    format!("Who made it: log files of {} and the day after were read, and none records it.", made.map(|day| day.to_string()).unwrap_or_default()),
+                    format!(
+                        "Who made it: log files of {} and the day after were read, and none records it.",
+                        made.map(|day| day.to_string()).unwrap_or_default()
+                    ),
                 );
             }
         }

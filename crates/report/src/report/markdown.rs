@@ -102,16 +102,16 @@ fn text(summary: &Summary) -> String {
     );
 
     text.push_str("## Findings\n\n");
-    let of = |severity: &str| summary.findings.iter().filter(|count| count.severity == severity).fold((0, 0), |(open, waived), count| (open + count.open, waived + count.waived));
+    let of = |severity: &str| {
+        summary.findings.iter().filter(|count| count.severity == severity).fold((0, 0), |(open, waived), count| (open + count.open, waived + count.waived))
+    };
     table(&mut text, ["severity", "open", "waived"], SEVERITIES.map(|severity| [severity.to_owned(), grouped(of(severity).0), grouped(of(severity).1)]));
     let mut rules: Vec<_> = summary.findings.iter().filter(|count| count.open > 0).collect();
     rules.sort_by_key(|count| (SEVERITIES.iter().position(|severity| *severity == count.severity), std::cmp::Reverse(count.open)));
     table(
         &mut text,
         ["severity", "rule", "what", "open", "keys"],
-        rules.iter().map(|count| {
-            [plain(&count.severity), plain(&count.rule), plain(rule_title(&count.rule)), grouped(count.open), grouped(count.keys)]
-        }),
+        rules.iter().map(|count| [plain(&count.severity), plain(&count.rule), plain(rule_title(&count.rule)), grouped(count.open), grouped(count.keys)]),
     );
     text.push_str("## Accounts with the worst findings\n\n");
     table(

@@ -137,7 +137,18 @@ pub(super) const SECTIONS: &[Section] = &[
     Section {
         name: "pending_deletion",
         sql: "SELECT * FROM pending_deletion",
-        shown: &["key_arn", "aliases", "state", "deletion_date", "days_left", "usage_verdict", "last_used_at", "last_used_operation", "unused_since", "grant_count"],
+        shown: &[
+            "key_arn",
+            "aliases",
+            "state",
+            "deletion_date",
+            "days_left",
+            "usage_verdict",
+            "last_used_at",
+            "last_used_operation",
+            "unused_since",
+            "grant_count",
+        ],
         by_account: false,
     },
     Section {

@@ -278,9 +278,8 @@ impl Summary {
     /// What is known to be unneeded: keys, dollars a month, and keys whose price is not known; then the same of what may be.
     pub(super) fn unneeded(&self, certainty: &str) -> (u64, f64, u64) {
         let savings = self.savings.iter().filter(|savings| savings.certainty == certainty);
-        savings.fold((0, 0.0, 0), |(keys, cost, unpriced), of| {
-            (keys + of.keys, cost + of.monthly_cost_usd.unwrap_or_default(), unpriced + of.keys_without_price)
-        })
+        savings
+            .fold((0, 0.0, 0), |(keys, cost, unpriced), of| (keys + of.keys, cost + of.monthly_cost_usd.unwrap_or_default(), unpriced + of.keys_without_price))
     }
 }
 

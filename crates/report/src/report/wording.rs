@@ -120,45 +120,61 @@ impl Summary {
         }
         let (failed, partial) = (self.of_runs(|run| run.accounts_failed), self.of_runs(|run| run.accounts_partial));
         let skipped = self.of_runs(|run| run.accounts_skipped);
-        tell(failed, "accounts?outcome=failed", format!("{} not be read at all: the keys there are in no number here.", are(failed, "account", "could", "could")));
+        tell(
+            failed,
+            "accounts?outcome=failed",
+            format!("{} not be read at all: the keys there are in no number here.", are(failed, "account", "could", "could")),
+        );
         tell(partial, "accounts?outcome=partial", format!("{} read in part.", are(partial, "account", "was", "were")));
         tell(
             skipped,
             "accounts?outcome=skipped",
             format!("{} left out, being suspended, closed or not yet active: the keys there are in no number here.", are(skipped, "account", "was", "were")),
         );
-        tell(
-            u64::from(self.runs.iter().any(|run| run.customer_managed_only)),
-            "accounts",
-            "AWS managed keys were left out of the run.".to_owned(),
-        );
+        tell(u64::from(self.runs.iter().any(|run| run.customer_managed_only)), "accounts", "AWS managed keys were left out of the run.".to_owned());
         let keys = &self.keys;
         tell(
             keys.lacking_facts,
             "keys?facts_lacking=*",
-            format!("{} of {} at least one fact. What rests on it is counted as not known, never as fine.", are(keys.lacking_facts, "key", "lacks", "lack"), grouped(keys.keys)),
+            format!(
+                "{} of {} {} at least one fact. What rests on it is counted as not known, never as fine.",
+                grouped(keys.lacking_facts),
+                counted(keys.keys, "key"),
+                if keys.lacking_facts == 1 { "lacks" } else { "lack" }
+            ),
         );
         tell(
             keys.outside_account_unknown,
             "keys?outside_account=unknown",
-            format!("Of {} nobody can tell whether anyone outside the account can use it.", counted(keys.outside_account_unknown, "key")),
+            format!("Whether {} open to anyone outside the account is not known.", are(keys.outside_account_unknown, "key", "is", "are")),
         );
         let of_use = Self::named(&self.usage, "not known");
-        tell(of_use, "unused?verdict=unknown", format!("Of {} it is not known whether it was ever used.", counted(of_use, "customer managed key")));
+        tell(of_use, "unused?verdict=unknown", format!("Whether {} ever used is not known.", are(of_use, "customer managed key", "was", "were")));
         let lately = Self::named(&self.usage, "used, and it is not known whether lately");
-        tell(lately, "keys?usage_verdict=used", format!("Of {} the last known use is long ago or without a date, and there may be a later one.", counted(lately, "key")));
+        tell(
+            lately,
+            "keys?usage_verdict=used",
+            format!("Of {} the last known use is long ago or without a date, and there may be a later one.", counted(lately, "key")),
+        );
         tell(keys.without_price, "keys?monthly_cost_usd=-", format!("Of {} the price is not known.", counted(keys.without_price, "key")));
         tell(
             self.deletion.unknown,
             "deletion?state=unknown",
-            format!("Of {} the state is not known: it may be about to be deleted.", counted(self.deletion.unknown, "key")),
+            format!("Whether {} about to be deleted is not known.", are(self.deletion.unknown, "key", "is", "are")),
         );
         let (off, unclear) = (Self::named(&self.trails, "no"), Self::named(&self.trails, "unknown"));
-        tell(off, "trails?records_kms_reads=no", format!("In {} no trail records the use of keys.", counted(off, "Region of an account").replace("Region of an accounts", "Regions of accounts")));
+        tell(
+            off,
+            "trails?records_kms_reads=no",
+            format!("In {} no trail records the use of keys.", counted(off, "Region of an account").replace("Region of an accounts", "Regions of accounts")),
+        );
         tell(
             unclear,
             "trails?records_kms_reads=unknown",
-            format!("In {} it is not known whether a trail records the use of keys.", counted(unclear, "Region of an account").replace("Region of an accounts", "Regions of accounts")),
+            format!(
+                "In {} it is not known whether a trail records the use of keys.",
+                counted(unclear, "Region of an account").replace("Region of an accounts", "Regions of accounts")
+            ),
         );
         tell(
             u64::from(self.log_files.scans == 0),

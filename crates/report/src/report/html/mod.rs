@@ -40,11 +40,7 @@ const SCRIPT: &str = concat!(
 /// What the page may do: run this script, use this style, and nothing else. No request can leave it.
 fn policy() -> String {
     let hash = |text: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text.as_bytes())));
-    format!(
-        "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
-        hash(SCRIPT),
-        hash(STYLE)
-    )
+    format!("default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'", hash(SCRIPT), hash(STYLE))
 }
 
 pub(super) async fn write<W: Write + Send>(reader: &Reader, out: &mut W) -> Result<(), ReportError> {
@@ -77,7 +73,20 @@ mod tests {
 
     #[test]
     fn the_script_makes_no_markup_of_values_and_asks_no_network() {
-        for name in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "fetch(", "XMLHttpRequest", "WebSocket", "import(", "http://www", "setTimeout(\""] {
+        for name in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "new Function",
+            "fetch(",
+            "XMLHttpRequest",
+            "WebSocket",
+            "import(",
+            "http://www",
+            "setTimeout(\"",
+        ] {
             assert!(!SCRIPT.contains(name), "{name}");
         }
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
