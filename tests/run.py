@@ -2,12 +2,12 @@
 """Runs every test of the repository, on a machine that has only Rust and Python.
 
     python3 tests/run.py                      everything: cargo test, then the conformance suites
-    python3 tests/run.py --only moto          one suite (rust, moto, ministack, athena, quicksight, cli, demo, export, mcp, policy, trino); may be given several times
+    python3 tests/run.py --only moto          one suite (rust, moto, ministack, athena, quicksight, cli, demo, export, mcp, policy, report, trino); may be given several times
     python3 tests/run.py --no-rust            everything but `cargo test`
     python3 tests/run.py --only moto -- -k s3 arguments after `--` go to pytest
 
 The Python packages, pinned in tests/requirements.txt, go into `.venv` at the root of the repository, which is made again whenever that file changes. The Trino server comes from
-Maven Central, once, into target/trino.
+Maven Central, once, into target/trino; the browser comes from npm, once, into target/chromium.
 Whatever cannot be had is a failure that names it; no suite is ever left out in silence.
 """
 
@@ -47,6 +47,7 @@ CONFORMANCE: Dict[str, str] = {
     "export": "findings in the formats of other tools, against their published schemas",
     "mcp": "the demo's lake, asked by the Model Context Protocol's own client",
     "policy": "the tests' evaluator of key policies against iam-simulate",
+    "report": "the report in a real browser: hostile texts, keyboard, barriers, paper, very many keys",
     "trino": "the SQL for Athena on a Trino server: daily usage as the scanner counts it, views and queries as the embedded engine answers them",
 }
 SUITES = ["rust", *CONFORMANCE]

@@ -117,6 +117,11 @@ fn mistakes_about_athena_are_answered_before_anything_is_asked() {
 }
 
 #[test]
+fn report_tells_its_options() {
+    insta::assert_snapshot!(help(&["report", "--help"]));
+}
+
+#[test]
 fn sandbox_tells_its_options() {
     insta::assert_snapshot!(help(&["sandbox", "--help"]));
 }
@@ -149,6 +154,10 @@ fn a_mistake_is_answered_with_the_input_the_reason_and_a_next_step() {
         &["query", "--lake", "empty", "SELECT 1", "--view", "unused_keys"],
         &["query", "--lake", "empty", "SELECT 1", "--format", "xml"],
         &["query", "--lake", "empty", "SELECT * FROM keys"],
+        &["report"],
+        &["report", "--lake", "empty"],
+        &["report", "--lake", "empty", "--format", "pdf"],
+        &["report", "--lake", "absent", "--output", "report.html"],
     ];
     insta::assert_snapshot!(transcript(folder.path(), mistakes));
 }

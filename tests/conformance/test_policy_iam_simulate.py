@@ -7,18 +7,16 @@ policy's decision alone is compared.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+import node_packages
 from policy_case_rules import RULES, Case
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,13 +41,6 @@ class Outcome:
     disagreements: list[str] = field(default_factory=list)
 
 
-def _run(command: list[str], folder: Path, **environment: str) -> str:
-    finished = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
-    if finished.returncode != 0:
-        pytest.fail(f"{' '.join(command)} failed with {finished.returncode}:\n{finished.stdout}{finished.stderr}", pytrace=False)
-    return finished.stdout
-
-
 def _tool(name: str, install: str) -> str:
     found = shutil.which(name)
     if found is None:
@@ -59,20 +50,7 @@ def _tool(name: str, install: str) -> str:
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Node, as tests/requirements.txt brings it into the environment, with the packages of tests/iam_simulate/package-lock.json and nothing else in that folder."""
-    programs = Path(sys.executable).parent
-    node, npm = programs / "node", programs / "npm"
-    for program in (node, npm):
-        if not program.exists():
-            pytest.fail(f"{program} is not there: python3 tests/run.py makes the environment with it. The suite cannot run without it and is not skipped", pytrace=False)
-    packages = SIMULATOR / "node_modules"
-    stamp = packages / ".installed.sha256"
-    wanted = hashlib.sha256((SIMULATOR / "package-lock.json").read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        install = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
-        _run(install, SIMULATOR, PATH=f"{programs}{os.pathsep}{os.environ.get('PATH', '')}")
-        stamp.write_text(wanted)
-    return str(node)
+    return node_packages.installed(SIMULATOR)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +60,8 @@ def outcome(node: str, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     cargo = _tool("cargo", "install Rust")
     command = [cargo, "test", "-p", "kms-insights-policy", "--locked", "--test", "differential_cases", "--", "--exact", "cases_are_written_where_asked"]
     seed = os.environ.get("KMS_INSIGHTS_CASE_SEED", SEED)
-    _run(command, REPOSITORY, KMS_INSIGHTS_CASES=str(cases), KMS_INSIGHTS_CASE_COUNT=str(CASES), KMS_INSIGHTS_CASE_SEED=seed)
-    _run([node, "run.mjs", str(cases), str(results)], SIMULATOR)
+    node_packages.run(command, REPOSITORY, KMS_INSIGHTS_CASES=str(cases), KMS_INSIGHTS_CASE_COUNT=str(CASES), KMS_INSIGHTS_CASE_SEED=seed)
+    node_packages.run([node, "run.mjs", str(cases), str(results)], SIMULATOR)
     pairs = list(zip(cases.read_text().splitlines(), results.read_text().splitlines(), strict=True))
     assert len(pairs) == CASES
     outcome = Outcome()

@@ -217,6 +217,7 @@ fn next_commands(lake: Option<&std::path::Path>) -> String {
         format!("  {program} query --lake {place}                    which tables and views there are"),
         format!("  {program} query --lake {place} --view unused_keys"),
         format!("  {program} query --lake {place} \"SELECT severity, rule, count(*) AS found FROM findings GROUP BY severity, rule ORDER BY found DESC\""),
+        format!("  {program} report --lake {place} --output report.html   all of it, as a page for a browser"),
         format!("  {program} collect --lake s3://BUCKET/PREFIX        your own organization, with your AWS credentials\n"),
     ]);
     lines.join("\n")

@@ -137,18 +137,19 @@ impl Summary {
             keys.lacking_facts,
             "keys?facts_lacking=*",
             format!(
-                "{} of {} at least one fact. What rests on it is counted as not known, never as fine.",
-                are(keys.lacking_facts, "key", "lacks", "lack"),
-                grouped(keys.keys)
+                "{} of {} {} at least one fact. What rests on it is counted as not known, never as fine.",
+                grouped(keys.lacking_facts),
+                counted(keys.keys, "key"),
+                if keys.lacking_facts == 1 { "lacks" } else { "lack" }
             ),
         );
         tell(
             keys.outside_account_unknown,
             "keys?outside_account=unknown",
-            format!("Of {} nobody can tell whether anyone outside the account can use it.", counted(keys.outside_account_unknown, "key")),
+            format!("Whether {} open to anyone outside the account is not known.", are(keys.outside_account_unknown, "key", "is", "are")),
         );
         let of_use = Self::named(&self.usage, "not known");
-        tell(of_use, "unused?verdict=unknown", format!("Of {} it is not known whether it was ever used.", counted(of_use, "customer managed key")));
+        tell(of_use, "unused?verdict=unknown", format!("Whether {} ever used is not known.", are(of_use, "customer managed key", "was", "were")));
         let lately = Self::named(&self.usage, "used, and it is not known whether lately");
         tell(
             lately,
@@ -159,7 +160,7 @@ impl Summary {
         tell(
             self.deletion.unknown,
             "deletion?state=unknown",
-            format!("Of {} the state is not known: it may be about to be deleted.", counted(self.deletion.unknown, "key")),
+            format!("Whether {} about to be deleted is not known.", are(self.deletion.unknown, "key", "is", "are")),
         );
         let (off, unclear) = (Self::named(&self.trails, "no"), Self::named(&self.trails, "unknown"));
         tell(

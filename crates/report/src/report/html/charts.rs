@@ -41,6 +41,22 @@ pub(super) struct Chart<'a> {
     pub(super) bars: Vec<Bar>,
     /// Whether the bars are parts of one whole, which is shown above them.
     pub(super) parts: bool,
+    /// Whether it has so many bars that it stands beside two others.
+    pub(super) long: bool,
+}
+
+/// A value as it stands in an address.
+pub(super) fn in_address(value: &str) -> String {
+    let mut address = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            address.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(address, "%{byte:02X}");
+        }
+    }
+    address
 }
 
 /// A link where a route is, else text: `html` is escaped already.
@@ -60,20 +76,25 @@ fn share(value: u64, of: u64) -> f64 {
 fn rectangle(html: &mut String, x: f64, width: f64, kind: &str) {
     let fill = if kind == "unknown" { " fill=\"url(#hatch)\"" } else { "" };
     // Writing to a String cannot fail.
-    let _ = write!(html, "<rect class=\"fill-{kind}\" x=\"{x:.2}\" width=\"{width:.2}\" height=\"10\"{fill}/>");
+    let _ = write!(html, "<rect class=\"fill-{kind}\" x=\"{x:.2}%\" width=\"{width:.2}%\" height=\"100%\"{fill}/>");
 }
 
 impl Chart<'_> {
     /// The figure.
     pub(super) fn html(&self) -> String {
-        let mut html = format!("<figure class=\"chart\"><figcaption><h3>{}</h3><p>{}</p></figcaption>", escaped(self.title), escaped(self.note));
+        let mut html = format!(
+            "<figure class=\"chart{}\"><figcaption><h3>{}</h3><p>{}</p></figcaption>",
+            if self.long { " long" } else { "" },
+            escaped(self.title),
+            escaped(self.note)
+        );
         let total: u64 = self.bars.iter().map(|bar| bar.value).sum();
         let most = self.bars.iter().map(|bar| bar.value).max().unwrap_or_default();
         if self.bars.is_empty() || most == 0 {
             html.push_str("<p class=\"nothing\">None.</p></figure>");
             return html;
         }
-        const SVG: &str = "<svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\" focusable=\"false\"";
+        const SVG: &str = "<svg width=\"100%\" height=\"12\" aria-hidden=\"true\" focusable=\"false\"";
         if self.parts {
             let _ = write!(html, "{SVG} class=\"parts\">");
             let mut x = 0.0;
@@ -109,12 +130,24 @@ mod tests {
     #[test]
     fn a_chart_is_a_table_and_its_labels_are_text() {
         let bars = vec![Bar::new("<b>high</b>", 30, "high").to("findings?severity=high"), Bar::new("not known", 10, "unknown").says("10 keys".to_owned())];
-        insta::assert_snapshot!(Chart { title: "Findings", note: "Open ones.", heads: ["severity", "findings"], bars, parts: true }.html());
+        insta::assert_snapshot!(Chart { title: "Findings", note: "Open ones.", heads: ["severity", "findings"], bars, parts: true, long: false }.html());
+    }
+
+    #[test]
+    fn a_value_means_only_itself_in_an_address() {
+        assert_eq!(in_address("used, é&x=1#"), "used%2C%20%C3%A9%26x%3D1%23");
     }
 
     #[test]
     fn of_nothing_there_is_no_chart() {
-        let chart = Chart { title: "Findings", note: "Open ones.", heads: ["severity", "findings"], bars: vec![Bar::new("high", 0, "high")], parts: false };
+        let chart = Chart {
+            title: "Findings",
+            note: "Open ones.",
+            heads: ["severity", "findings"],
+            bars: vec![Bar::new("high", 0, "high")],
+            parts: false,
+            long: false,
+        };
         assert_eq!(chart.html(), "<figure class=\"chart\"><figcaption><h3>Findings</h3><p>Open ones.</p></figcaption><p class=\"nothing\">None.</p></figure>");
     }
 }

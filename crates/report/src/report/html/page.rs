@@ -6,7 +6,7 @@ use kms_insights_findings::RULES;
 use serde_json::{Value, json};
 
 use super::{
-    charts::{Bar, Chart, linked},
+    charts::{Bar, Chart, in_address, linked},
     keys,
     text::escaped,
 };
@@ -22,7 +22,7 @@ const SECTIONS: [(&str, &str); 9] = [
     ("findings", "Findings"),
     ("access", "Who comes in"),
     ("keys", "Keys"),
-    ("unused", "Use and cost"),
+    ("costs", "Use and cost"),
     ("deletion", "Deletion"),
     ("changes", "Changes"),
     ("accounts", "Accounts"),
@@ -63,8 +63,8 @@ pub(super) fn facts_for_script(summary: &Summary) -> Value {
 pub(super) fn body(summary: &Summary) -> String {
     let mut html = String::from(
         "<body>\n<a class=\"skip\" href=\"#main\">Skip to the content</a>\n\
-         <svg class=\"unseen\" aria-hidden=\"true\" focusable=\"false\"><defs><pattern id=\"hatch\" width=\"3\" height=\"10\" patternUnits=\"userSpaceOnUse\">\
-         <rect class=\"hatch-ground\" width=\"3\" height=\"10\"/><rect class=\"hatch-line\" width=\"1.2\" height=\"10\"/></pattern></defs></svg>\n\
+         <svg class=\"unseen\" aria-hidden=\"true\" focusable=\"false\"><defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
+         <rect class=\"hatch-ground\" width=\"6\" height=\"6\"/><rect class=\"hatch-line\" width=\"3\" height=\"6\"/></pattern></defs></svg>\n\
          <header class=\"top\"><p class=\"product\">kms-insights</p>",
     );
     html.push_str("<nav id=\"sections\" aria-label=\"Sections\" hidden><ul>");
@@ -194,13 +194,13 @@ fn glance(summary: &Summary) -> String {
             alarm: false,
         },
         Tile {
-            label: "Known to be unneeded",
+            label: "Known to be unused",
             number: dollars(cost),
             says: format!("a month for {}; all keys cost {}", counted(recorded, "key"), dollars(keys.monthly_cost_usd.unwrap_or_default())),
             not_known: maybe,
-            what: "more keys may be unneeded",
-            route: "unused?certainty=recorded",
-            unknown_route: "unused?certainty=unknown",
+            what: "more keys may be unused",
+            route: "costs?certainty=recorded",
+            unknown_route: "costs?certainty=unknown",
             alarm: false,
         },
         Tile {
@@ -224,7 +224,7 @@ fn glance(summary: &Summary) -> String {
             alarm: false,
         },
     ];
-    format!("<ul class=\"tiles\">{}</ul>\n", tiles.iter().map(Tile::html).collect::<String>())
+    format!("<h2 class=\"unseen\">At a glance</h2><ul class=\"tiles\">{}</ul>\n", tiles.iter().map(Tile::html).collect::<String>())
 }
 
 fn not_known(summary: &Summary) -> String {
@@ -234,18 +234,18 @@ fn not_known(summary: &Summary) -> String {
         html.push_str("<p>Nothing that was looked for: every fact that applies was observed.</p></div>\n");
         return html;
     }
-    html.push_str("<ul>");
+    html.push_str("<div class=\"two\"><ul>");
     for unknown in &unknowns {
         let _ = write!(
             html,
             "<li>{} {}</li>",
             escaped(&unknown.says),
-            linked(Some(unknown.route), &format!("Show<span class=\"unseen\">: {}</span>", escaped(&unknown.says)))
+            format_args!("<a class=\"screen-only\" href=\"#/{}\">Show<span class=\"unseen\">: {}</span></a>", escaped(unknown.route), escaped(&unknown.says))
         );
     }
     html.push_str("</ul>");
     if !summary.gaps.is_empty() {
-        html.push_str("<table><caption>What could not be read</caption><thead><tr><th scope=\"col\">what lacks</th><th scope=\"col\">why</th><th scope=\"col\" class=\"number\">accounts</th><th scope=\"col\" class=\"number\">keys</th></tr></thead><tbody>");
+        html.push_str("<div><table><caption>What could not be read</caption><thead><tr><th scope=\"col\">what lacks</th><th scope=\"col\">why</th><th scope=\"col\" class=\"number\">accounts</th><th scope=\"col\" class=\"number\">keys</th></tr></thead><tbody>");
         for gap in summary.gaps.iter().take(MOST_GAPS) {
             let _ = write!(
                 html,
@@ -259,9 +259,9 @@ fn not_known(summary: &Summary) -> String {
         html.push_str("</tbody></table>");
         let more = summary.gaps.len().saturating_sub(MOST_GAPS);
         let says = if more > 0 { format!("{} more, and what to do about each", grouped(more as u64)) } else { "What to do about each".to_owned() };
-        let _ = write!(html, "<p>{}</p>", linked(Some("unknown"), &says));
+        let _ = write!(html, "<p>{}</p></div>", linked(Some("unknown"), &says));
     }
-    html.push_str("</div>\n");
+    html.push_str("</div></div>\n");
     html
 }
 
@@ -274,6 +274,7 @@ fn severities(summary: &Summary) -> Chart<'static> {
         heads: ["severity", "findings"],
         bars: bars.into(),
         parts: true,
+        long: false,
     }
 }
 
@@ -288,7 +289,7 @@ fn rules(summary: &Summary) -> Chart<'static> {
     let bars = rules.iter().take(MOST_RULES).map(|count| {
         Bar::new(rule_title(&count.rule), count.open, kind_of(&count.severity))
             .says(format!("{} {}, {}", grouped(count.open), count.severity, counted(count.keys, "key")))
-            .to(format!("findings?rule={}&severity={}&waived=false", count.rule, count.severity))
+            .to(format!("findings?rule={}&severity={}&waived=false", in_address(&count.rule), in_address(&count.severity)))
     });
     Chart {
         title: "Open findings by rule",
@@ -296,6 +297,7 @@ fn rules(summary: &Summary) -> Chart<'static> {
         heads: ["rule", "findings"],
         bars: bars.collect(),
         parts: false,
+        long: true,
     }
 }
 
@@ -311,7 +313,7 @@ fn accounts(summary: &Summary) -> Chart<'static> {
         let name = account.name.as_deref().map_or_else(|| account.account_id.clone(), |name| format!("{name} ({})", account.account_id));
         Bar::new(name, account.critical + account.high + account.medium, kind)
             .says(format!("{} critical, {} high, {} medium", grouped(account.critical), grouped(account.high), grouped(account.medium)))
-            .to(format!("findings?account_id={}&waived=false", account.account_id))
+            .to(format!("findings?account_id={}&waived=false", in_address(&account.account_id)))
     });
     Chart {
         title: "Accounts with the worst findings",
@@ -319,6 +321,7 @@ fn accounts(summary: &Summary) -> Chart<'static> {
         heads: ["account", "findings"],
         bars: bars.collect(),
         parts: false,
+        long: false,
     }
 }
 
@@ -342,6 +345,7 @@ fn trust(summary: &Summary) -> Chart<'static> {
         heads: ["who", "keys"],
         bars: bars.collect(),
         parts: false,
+        long: false,
     }
 }
 
@@ -373,6 +377,7 @@ fn concerns(summary: &Summary) -> Chart<'static> {
         heads: ["concern", "keys"],
         bars: counts(&summary.concerns, &order),
         parts: false,
+        long: false,
     }
 }
 
@@ -380,7 +385,7 @@ fn usage(summary: &Summary) -> Chart<'static> {
     let order = [
         ("used in the last 90 days", "good", Some("keys?usage_verdict=used&manager=CUSTOMER")),
         ("used, and it is not known whether lately", "unknown", None),
-        ("not used for 90 days", "medium", Some("unused?list=stale")),
+        ("not used for 90 days", "medium", Some("stale")),
         ("never used", "bad", Some("unused?verdict=never_used")),
         ("not known", "unknown", Some("unused?verdict=unknown")),
     ];
@@ -390,6 +395,7 @@ fn usage(summary: &Summary) -> Chart<'static> {
         heads: ["what is known", "keys"],
         bars: counts(&summary.usage, &order),
         parts: true,
+        long: false,
     }
 }
 
@@ -399,14 +405,15 @@ fn savings(summary: &Summary) -> Chart<'static> {
         let certainty = if of.certainty == "recorded" { "recorded" } else { "not proved" };
         Bar::new(of.reason.clone(), of.keys, if of.certainty == "recorded" { "medium" } else { "unknown" })
             .says(format!("{} a month, {}, {certainty}{unpriced}", dollars(of.monthly_cost_usd.unwrap_or_default()), counted(of.keys, "key")))
-            .to("unused".to_owned())
+            .to(format!("costs?reason={}", in_address(&of.reason)))
     });
     Chart {
-        title: "What keys that look unneeded cost",
+        title: "What unused keys cost",
         note: "By reason, requests apart. Hatched: the records do not prove it.",
         heads: ["reason", "cost"],
         bars: bars.collect(),
         parts: false,
+        long: false,
     }
 }
 
@@ -414,7 +421,7 @@ fn age(summary: &Summary) -> Chart<'static> {
     let order = ["under 1 year", "1 to 2 years", "2 to 3 years", "3 to 5 years", "5 to 10 years", "over 10 years"].map(|name| (name, "plain", None));
     let mut bars = counts(&summary.age, &order);
     bars.extend(counts(&summary.age, &[("not known", "unknown", None)]));
-    Chart { title: "Age", note: "Customer managed keys by when they were made.", heads: ["age", "keys"], bars, parts: false }
+    Chart { title: "Age", note: "Customer managed keys by when they were made.", heads: ["age", "keys"], bars, parts: false, long: false }
 }
 
 fn rotation(summary: &Summary) -> Chart<'static> {
@@ -424,7 +431,7 @@ fn rotation(summary: &Summary) -> Chart<'static> {
         ("KMS cannot rotate it", "plain", None),
         ("not known", "unknown", None),
     ];
-    Chart { title: "Rotation", note: "Customer managed keys.", heads: ["rotation", "keys"], bars: counts(&summary.rotation, &order), parts: true }
+    Chart { title: "Rotation", note: "Customer managed keys.", heads: ["rotation", "keys"], bars: counts(&summary.rotation, &order), parts: true, long: false }
 }
 
 fn coverage(summary: &Summary) -> Chart<'static> {
@@ -441,21 +448,25 @@ fn coverage(summary: &Summary) -> Chart<'static> {
         heads: ["outcome", "accounts"],
         bars: bars.into_iter().filter(|bar| bar.value > 0).collect(),
         parts: true,
+        long: false,
     }
 }
 
 fn changes(summary: &Summary) -> Chart<'static> {
     let bars = summary.changes.iter().map(|change| {
         let kind = if matches!(change.change.as_str(), "not_read" | "first_read") { "unknown" } else { "plain" };
-        Bar::new(format!("{}: {}", change.subject.replace('_', " "), change.change.replace('_', " ")), change.count, kind)
-            .to(format!("changes?subject={}&change={}", change.subject, change.change))
+        Bar::new(format!("{}: {}", change.subject.replace('_', " "), change.change.replace('_', " ")), change.count, kind).to(format!(
+            "changes?subject={}&change={}",
+            in_address(&change.subject),
+            in_address(&change.change)
+        ))
     });
     let note = if summary.runs.iter().any(|run| run.previous_run.is_none()) {
         "There is no earlier run to compare with."
     } else {
         "Against the run before. Hatched: one of the two runs could not look."
     };
-    Chart { title: "Changes", note, heads: ["what", "count"], bars: bars.collect(), parts: false }
+    Chart { title: "Changes", note, heads: ["what", "count"], bars: bars.collect(), parts: false, long: false }
 }
 
 fn about(summary: &Summary) -> String {

@@ -1,6 +1,7 @@
 // Which section is shown, and in which colours.
 const summarySection = document.getElementById("summary");
 const view = document.getElementById("view");
+const main = document.getElementById("main");
 const navigation = document.getElementById("sections");
 const summaryTitle = document.title;
 const TITLES = { key: "Key", print: "Findings for printing" };
@@ -17,7 +18,8 @@ let turn = 0;
 
 const show = async (moveFocus) => {
   const mine = (turn += 1);
-  const route = routeOf(location.hash);
+  const { hash } = location;
+  const route = routeOf(hash);
   const [name, ...rest] = route.path.split("/");
   for (const link of navigation.querySelectorAll("a")) {
     const current = routeOf(link.getAttribute("href")).path === name;
@@ -31,8 +33,10 @@ const show = async (moveFocus) => {
     view.replaceChildren();
     document.title = summaryTitle;
     if (moveFocus) document.getElementById("summary-title").focus();
+    done(mine, hash);
     return;
   }
+  main.setAttribute("aria-busy", "true");
   const place = element("div");
   const heading = element("h1", { tabindex: "-1" }, LISTS[name]?.title ?? TITLES[name]);
   const waiting = wait();
@@ -52,6 +56,14 @@ const show = async (moveFocus) => {
     waiting.remove();
     document.title = `${heading.textContent} – ${summaryTitle}`;
   }
+  done(mine, hash);
+};
+
+// Says what is shown now, to those who wait for it.
+const done = (mine, hash) => {
+  if (mine !== turn) return;
+  main.removeAttribute("aria-busy");
+  main.dataset.shown = hash;
 };
 
 const decoded = (text) => {
@@ -89,7 +101,7 @@ navigation.hidden = false;
 
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
-  document.getElementById("main").focus();
+  main.focus();
 });
 window.addEventListener("hashchange", () => show(true));
 show(false);

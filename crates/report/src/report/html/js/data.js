@@ -111,8 +111,16 @@ const allKeys = async () => {
     keysByArn = new Map();
     for (let row = keys.rows - 1; row >= 0; row -= 1) keysByArn.set(keys.at(row, "key_arn"), row);
     derivePlace(keys);
+    keys.derive("key_name", "key_arn", (arn) => keyName(keys.at(keysByArn.get(arn), "aliases"), arn));
   }
   return keys;
+};
+
+// What people call a key: its first alias, else its id.
+const keyName = (aliases, arn) => {
+  if (!aliases) return partsOfArn(arn).id;
+  const [first, ...more] = aliases.split(", ");
+  return more.length ? `${first} and ${more.length} more` : first;
 };
 
 const derivePlace = (table) => {
@@ -127,7 +135,7 @@ const tableOfKeys = async (part) => {
   if (!table.columns.has("key_name")) {
     derivePlace(table);
     const of = (name) => (arn) => (keysByArn.has(arn) ? keys.at(keysByArn.get(arn), name) : null);
-    table.derive("key_name", "key_arn", (arn) => of("aliases")(arn) || partsOfArn(arn).id);
+    table.derive("key_name", "key_arn", (arn) => keyName(of("aliases")(arn), arn));
     table.derive("account_name", "key_arn", of("account_name"));
   }
   return table;

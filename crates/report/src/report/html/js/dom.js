@@ -19,10 +19,10 @@ const severityChip = (severity) => chip(severity, SEVERITIES.includes(severity) 
 const nothing = (text) => element("p", { class: "nothing" }, text);
 
 // Text in lines, which scrolls by itself and can be reached by keyboard.
-const lines = (text, label) => element("pre", { tabindex: "0", role: "region", "aria-label": label }, visible(text));
+const lines = (text, label) => element("pre", { tabindex: "0", role: "group", "aria-label": label }, visible(text));
 
 // A table that scrolls by itself where it is wider than the window.
-const scrolling = (label, ...children) => element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, ...children);
+const scrolling = (label, ...children) => element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, ...children);
 
 // A table of few rows: heads, and for each row its cells.
 const smallTable = (caption, heads, rows) =>

@@ -1,19 +1,16 @@
 // A finding with all that was weighed.
 const findingBody = (finding, key) => {
   const waived = finding.waived_until && element("p", { class: finding.waived ? "waiver" : "waiver over" }, finding.waived ? "Waived until " : "Was waived until ", foreign(finding.waived_until), ": ", foreign(finding.waiver_reason ?? ""));
+  const part = (name, ...children) => [element("dt", {}, name), element("dd", {}, ...children)];
   return element(
-    "div",
+    "dl",
     { class: "finding-body" },
-    waived,
-    element("h4", {}, "What to do"),
-    element("p", { class: "text" }, foreign(finding.remediation)),
-    element("h4", {}, "Cause"),
-    element("p", { class: "text" }, foreign(finding.cause)),
-    element("h4", {}, "Evidence"),
-    lines(pretty(finding.evidence), "Evidence"),
-    finding.changed_policy && element("h4", {}, "A policy with the change, to look at before it is used"),
-    finding.changed_policy && (key.policy ? changedPolicy(key.policy, finding.changed_policy) : lines(pretty(finding.changed_policy), "The changed policy")),
-    element("p", { class: "small" }, "Finding ", code(finding.finding_id), ", rule ", code(finding.rule)),
+    waived && part("Waiver", waived),
+    part("What to do", element("p", { class: "text" }, foreign(finding.remediation))),
+    part("Cause", element("p", { class: "text" }, foreign(finding.cause))),
+    part("Evidence", lines(pretty(finding.evidence), "Evidence")),
+    finding.changed_policy && part("A policy with the change, to look at before it is used", key.policy ? changedPolicy(key.policy, finding.changed_policy) : lines(pretty(finding.changed_policy), "The changed policy")),
+    part("Known as", "finding ", code(finding.finding_id), ", rule ", code(finding.rule)),
   );
 };
 

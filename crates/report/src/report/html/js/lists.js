@@ -1,10 +1,12 @@
 // The sections that are tables.
 const accountColumns = [
-  { name: "account_id", label: "Account", filter: "choice", search: true, cell: (value, row, table) => [foreign(value), ...accountName(table.at(row, "account_name"))] },
-  { name: "region", label: "Region", filter: "choice", search: true },
+  { name: "account_id", label: "Account", kind: "account", filter: "choice", search: true, cell: (value, row, table) => [foreign(value), ...accountName(table.at(row, "account_name"))] },
+  { name: "region", label: "Region", kind: "place", filter: "choice", search: true },
 ];
 const accountName = (name) => (name === null ? [] : [element("br"), foreign(name, { class: "small" })]);
-const keyColumn = { name: "key_name", label: "Key", search: true, cell: (value, row, table) => keyLink(table.at(row, "key_arn"), value) };
+// Searched, and not shown in a column of their own.
+const searched = (...names) => names.map((name) => ({ name, search: true, hidden: true }));
+const keyColumn = { name: "key_name", label: "Key", kind: "key", search: true, cell: (value, row, table) => keyLink(table.at(row, "key_arn"), value) };
 const severityColumn = (name, label) => ({ name, label, filter: "choice", order: SEVERITIES, none: "none", cell: (value) => (value === null ? "none" : severityChip(value)) });
 const yesNo = (name, label) => ({ name, label, filter: "choice", order: ["yes", "unknown", "no"], says: (value) => (value === "unknown" ? NOT_KNOWN : value), cell: (value) => (value === "unknown" ? unknown() : value === "yes" ? chip("yes", "medium") : "no") });
 const money = (name, label) => ({ name, label, kind: "number", money: true, none: NOT_KNOWN });
@@ -26,6 +28,7 @@ const LISTS = {
       { name: "title", label: "Finding", search: true, kind: "text" },
       keyColumn,
       ...accountColumns,
+      ...searched("key_arn", "account_name", "finding_id"),
       { name: "waived", label: "Waived", filter: "choice", says: (value) => (value ? "waived" : "open"), cell: (value, row, table) => (value ? [chip("waived", "waived"), " until ", foreign(table.at(row, "waived_until"))] : "") },
     ],
     nameOf: (row, table) => `${table.at(row, "title")}, ${table.at(row, "key_name")}`,
@@ -40,15 +43,16 @@ const LISTS = {
     sort: "trust",
     intro: "One row for each way in by a key policy or a grant, after every Deny and condition. A key of which something could not be read has a row that says so. What IAM policies of those accounts allow is not read.",
     columns: [
+      ...searched("key_arn", "account_name"),
       { name: "trust", label: "They are", filter: "choice", order: ["public", "outside", "unknown", "trusted", "organization", "aws_service"], says: (value) => TRUST[value] ?? value, cell: trustCell },
       { name: "principal", label: "Who", search: true, kind: "text", none: NOT_KNOWN },
       { name: "principal_account", label: "Of account", filter: "choice", search: true, none: "several or none", cell: (value, row, table) => (value === null ? "—" : [foreign(value), ...accountName(table.at(row, "principal_account_name"))]) },
-      { name: "capabilities", label: "Can", search: true, none: NOT_KNOWN },
+      { name: "capabilities", label: "Can", kind: "wide", search: true, none: NOT_KNOWN },
       keyColumn,
       ...accountColumns,
-      choice("way_in", "By", { says: (value) => (value === "unknown" ? NOT_KNOWN : value), cell: (value, row, table) => [value === "unknown" ? unknown("not read") : value, element("br"), foreign(table.at(row, "source") ?? "", { class: "small" })] }),
-      { name: "condition", label: "If", search: true, kind: "text", none: "nothing more" },
-      choice("certainty", "Certain", { cell: (value, row, table) => (value === "certain" ? "certain" : [unknown(), element("br"), foreign(table.at(row, "reason") ?? "", { class: "small" })]) }),
+      choice("way_in", "By", { kind: "wide", says: (value) => (value === "unknown" ? NOT_KNOWN : value), cell: (value, row, table) => [value === "unknown" ? unknown("not read") : value, element("br"), foreign(table.at(row, "source") ?? "", { class: "small" })] }),
+      { name: "condition", label: "If", search: true, kind: "text", cell: (value, row, table) => (value !== null ? foreign(value) : table.at(row, "way_in") === "unknown" ? unknown() : "nothing more") },
+      choice("certainty", "Certain", { kind: "wide", cell: (value, row, table) => (value === "certain" ? "certain" : [unknown(), element("br"), foreign(table.at(row, "reason") ?? "", { class: "small" })]) }),
     ],
   },
   keys: {
@@ -60,23 +64,44 @@ const LISTS = {
     columns: [
       keyColumn,
       ...accountColumns,
-      { name: "description", label: "Description", search: true, kind: "text", none: NOT_KNOWN },
       severityColumn("worst_severity", "Worst finding"),
       count("findings", "Findings"),
-      yesNo("outside_account", "Open outside account"),
-      yesNo("outside_organization", "Open outside organization"),
       yesNo("public", "Open to everyone"),
+      yesNo("outside_organization", "Open outside organization"),
+      yesNo("outside_account", "Open outside account"),
       choice("usage_verdict", "Use", { says: (value) => (value === "unknown" ? NOT_KNOWN : value.replace("_", " ")), cell: (value) => (value === "unknown" || value === null ? unknown() : value.replace("_", " ")) }),
       moment("last_used_at", "Last known use"),
       choice("state", "State", { none: NOT_KNOWN }),
       choice("manager", "Manager", { none: NOT_KNOWN }),
-      choice("spec", "Spec", { none: NOT_KNOWN }),
       choice("rotation_enabled", "Rotation", { none: "none or not known", says: (value) => (value ? "on" : "off"), cell: (value) => (value === null ? "—" : value ? "on" : "off") }),
-      moment("created_at", "Created", NOT_KNOWN),
-      count("grant_count", "Grants"),
       { ...money("monthly_cost_usd", "A month"), filter: "presence", some: "known", none: NOT_KNOWN },
-      { name: "facts_lacking", label: "Not read", filter: "presence", some: "something lacks", none: "nothing lacks", cell: (value) => (value === null ? "" : unknown(inLine(value))) },
+      { name: "facts_lacking", label: "Not read", kind: "wide", search: true, filter: "presence", some: "something lacks", none: "nothing lacks", cell: (value) => (value === null ? "" : unknown(inLine(value))) },
+      { name: "description", label: "Description", search: true, kind: "text", cell: (value) => (value === null ? unknown() : foreign(shortened(value))) },
+      { name: "aliases", label: "All aliases", search: true, kind: "text", none: "—", cell: (value) => (value === null ? "—" : foreign(shortened(value))) },
+      count("grant_count", "Grants"),
+      choice("spec", "Spec", { none: NOT_KNOWN }),
+      moment("created_at", "Created", NOT_KNOWN),
+      ...searched("key_arn", "account_name"),
     ],
+  },
+  costs: {
+    title: "What would go from the bill",
+    noun: "row",
+    part: "monthly_savings",
+    sort: "certainty",
+    intro: "Customer managed keys that look unneeded, by account and reason; each key counts once. Recorded means that the records prove it, for a multi-Region key in all its Regions. Keys whose price is not known are counted apart.",
+    before: (place) => place.append(element("p", {}, element("a", { href: "#/unused" }, "Keys without recorded use"), ", ", element("a", { href: "#/stale" }, "keys not used for 90 days"), ", ", element("a", { href: "#/rotation" }, "keys not rotated each year"))),
+    columns: [
+      choice("certainty", "Certainty", { order: ["recorded", "unknown"], says: (value) => (value === "recorded" ? value : "not proved"), cell: (value) => (value === "recorded" ? value : unknown("not proved")) }),
+      choice("reason", "Reason", { kind: "text" }),
+      accountColumns[0],
+      count("keys", "Keys"),
+      money("monthly_cost_usd", "A month"),
+      money("yearly_cost_usd", "A year"),
+      count("keys_without_price", "Keys without a price"),
+      ...searched("account_name"),
+    ],
+    plain: true,
   },
   unused: {
     title: "Keys without recorded use",
@@ -84,9 +109,8 @@ const LISTS = {
     part: "unused_keys",
     sort: "verdict",
     intro: "Customer managed keys of which no use is recorded. Never used is said only where the records cover the key's whole life; all else is not known.",
-    before: (place) => savings(place),
-    after: (place) => place.append(element("p", {}, element("a", { href: "#/stale" }, "Keys that were used, and are known not to have been used for 90 days"))),
     columns: [
+      ...searched("key_arn", "account_name"),
       choice("verdict", "Use", { order: ["never_used", "unknown"], says: (value) => (value === "unknown" ? NOT_KNOWN : "never used"), cell: (value) => (value === "unknown" ? unknown() : "never used") }),
       keyColumn,
       ...accountColumns,
@@ -106,6 +130,7 @@ const LISTS = {
     sort: "last_used_at",
     intro: "Customer managed keys that were used once, and are known not to have been used in the 90 days before the snapshot. A key of which nobody can tell is not listed, however old its last known use.",
     columns: [
+      ...searched("key_arn", "account_name"),
       keyColumn,
       ...accountColumns,
       moment("last_used_at", "Last used"),
@@ -125,6 +150,7 @@ const LISTS = {
     sort: "deletion_date",
     intro: "What was encrypted under a key that is deleted can never be read again. Keys whose state could not be read are listed, too.",
     columns: [
+      ...searched("key_arn", "account_name"),
       choice("state", "State", { says: (value) => (value === "unknown" ? NOT_KNOWN : value), cell: (value) => (value === "unknown" ? unknown() : foreign(value)) }),
       keyColumn,
       ...accountColumns,
@@ -143,6 +169,7 @@ const LISTS = {
     sort: "gap",
     intro: "Customer managed keys with key material that KMS could rotate, and that is not rotated at least once a year, or of which that is not known.",
     columns: [
+      ...searched("key_arn", "account_name"),
       choice("gap", "Gap", { cell: (value) => (value.startsWith("unknown") ? unknown(value) : value) }),
       keyColumn,
       ...accountColumns,
@@ -159,6 +186,7 @@ const LISTS = {
     part: "changes_since_previous",
     intro: "Not read and first read mean that one of the two runs could not look, or was not to: whether anything changed is not known.",
     columns: [
+      ...searched("key_arn", "account_name"),
       choice("subject", "What", { says: (value) => value.replaceAll("_", " ") }),
       choice("change", "Change", { says: (value) => value.replaceAll("_", " "), cell: (value) => (value.endsWith("_read") ? unknown(value.replace("_", " ")) : value) }),
       keyColumn,
@@ -236,31 +264,11 @@ function trustCell(value) {
   return chip(TRUST[value] ?? value, value === "public" ? "critical" : value === "outside" ? "high" : "plain");
 }
 
-function changeCell(value) {
-  if (value === null) return "—";
-  return foreign(value.length > 160 ? `${value.slice(0, 160)}…` : value);
-}
+// A cell is no place for a policy: the row's details have it whole.
+const shortened = (text) => (text.length > 240 ? `${text.slice(0, 240)}…` : text);
 
-// What keys that look unneeded cost, by account and reason.
-async function savings(place) {
-  const table = await tableOf("monthly_savings");
-  const rows = [];
-  for (let row = 0; row < table.rows; row += 1) rows.push(table.row(row));
-  place.append(element("h2", {}, "What would go from the bill"));
-  if (!rows.length) {
-    place.append(nothing("Nothing: no key looks unneeded."));
-    return;
-  }
-  rows.sort((a, b) => (a.certainty === b.certainty ? (b.monthly_cost_usd ?? 0) - (a.monthly_cost_usd ?? 0) : a.certainty === "recorded" ? -1 : 1));
-  const cells = rows.map((row) => [
-    row.certainty === "recorded" ? "recorded" : unknown("not proved"),
-    row.reason,
-    [foreign(row.account_id), ...accountName(row.account_name)],
-    number(row.keys),
-    row.monthly_cost_usd === null ? unknown() : dollars(row.monthly_cost_usd),
-    row.keys_without_price > 0 ? unknown(number(row.keys_without_price)) : "0",
-  ]);
-  place.append(smallTable("What would go from the monthly bill, by account and reason", ["Certainty", "Reason", "Account", "Keys", "A month", "Keys without a price"], cells));
+function changeCell(value) {
+  return value === null ? "—" : foreign(shortened(value));
 }
 
 // What the summary says is not known, again, above the rows.
@@ -271,7 +279,7 @@ function unknownsOfSummary(place) {
 
 const showList = async (place, name, route) => {
   const list = LISTS[name];
-  const table = list.plain ? await tableOf(list.part) : list.part === "key_overview" ? await keysWithNames() : await tableOfKeys(list.part);
+  const table = list.plain ? await tableOf(list.part) : list.part === "key_overview" ? await allKeys() : await tableOfKeys(list.part);
   place.append(element("p", { class: "intro" }, list.intro));
   await list.before?.(place);
   let link = null;
@@ -287,14 +295,4 @@ const withoutPlace = (parameters) => {
   const kept = new URLSearchParams(parameters);
   for (const name of ["page", "size"]) kept.delete(name);
   return kept;
-};
-
-const keysWithNames = async () => {
-  const keys = await allKeys();
-  if (!keys.columns.has("key_name")) {
-    const names = new Map();
-    for (let row = 0; row < keys.rows; row += 1) names.set(keys.at(row, "key_arn"), keys.at(row, "aliases"));
-    keys.derive("key_name", "key_arn", (arn) => names.get(arn) || partsOfArn(arn).id);
-  }
-  return keys;
 };

@@ -56,5 +56,5 @@ const changedPolicy = (before, after) => {
     const text = `${sign} ${visible(line)}\n`;
     return sign === " " ? text : element(sign === "+" ? "ins" : "del", {}, text);
   });
-  return element("pre", { tabindex: "0", role: "region", "aria-label": "The policy with the change: lines with + are new, lines with − go", class: "change" }, lines_);
+  return element("pre", { tabindex: "0", role: "group", "aria-label": "The policy with the change: lines with + are new, lines with − go", class: "change" }, lines_);
 };

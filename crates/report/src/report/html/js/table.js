@@ -89,19 +89,21 @@ const filterControl = (table, column, id, chosen) => {
 
 // Shows a table in `place`. `list` says which columns it has, and what a row's details are.
 const showTable = (place, list, table, route) => {
-  const { columns, noun } = list;
-  let parameters = route.parameters;
+  const { noun } = list;
+  const named = (rows) => (rows === 1 || !list.nouns ? counted(rows, noun) : `${number(rows)} ${list.nouns}`);
+  const columns = list.columns.filter(({ hidden }) => !hidden);
+  const { parameters } = route;
   if (!parameters.has("sort") && list.sort) parameters.set("sort", list.sort);
   const status = element("p", { role: "status", class: "count" });
   const body = element("tbody");
-  const pager = element("nav", { class: "pager", "aria-label": `Pages of ${noun}s` });
+  const pager = element("nav", { class: "pager", "aria-label": `Pages of ${list.nouns ?? `${noun}s`}` });
   const heads = columns.map((column) => {
     const button = element("button", { type: "button", class: "sort", click: () => change((p) => p.set("sort", p.get("sort") === column.name ? `-${column.name}` : column.name)) }, column.label);
     return element("th", { scope: "col", class: column.kind ?? null }, button);
   });
   const expanding = list.details ? [element("th", { scope: "col" }, element("span", { class: "unseen" }, "Details"))] : [];
   const search = element("input", { type: "search", id: "q", name: "q", autocomplete: "off", spellcheck: "false", value: parameters.get("q") });
-  const controls = element("form", { class: "controls", role: "search", "aria-label": `Filter ${noun}s` });
+  const controls = element("form", { class: "controls", role: "search", "aria-label": `Filter ${list.nouns ?? `${noun}s`}` });
   const filters = columns.filter(({ filter }) => filter).map((column) => filterControl(table, column, `filter-${column.name}`, parameters.get(column.name)));
   const clear = element("button", { type: "button", click: () => clearAll() }, "Clear filters");
   controls.append(element("div", { class: "control wide" }, element("label", { for: "q" }, list.searchLabel ?? "Search"), search), ...filters, element("div", { class: "control" }, clear));
@@ -113,13 +115,14 @@ const showTable = (place, list, table, route) => {
     update();
   };
   const read = () => {
-    change((p) => {
-      for (const control of controls.elements) {
-        if (!control.name) continue;
-        if (control.value) p.set(control.name, control.value);
-        else p.delete(control.name);
-      }
-    });
+    const before = parameters.toString();
+    for (const control of controls.elements) {
+      if (!control.name) continue;
+      if (control.value) parameters.set(control.name, control.value);
+      else parameters.delete(control.name);
+    }
+    // Leaving the search with what it was is no change: rows made anew would take away the button that is just being pressed.
+    if (parameters.toString() !== before) change(() => {});
   };
   const clearAll = () => {
     for (const control of controls.elements) if (control.name) control.value = "";
@@ -140,11 +143,11 @@ const showTable = (place, list, table, route) => {
   const update = () => {
     clearTimeout(pending);
     history.replaceState(null, "", hashOf(route.path, parameters));
-    const rows = fittingRows(table, columns, parameters);
+    const rows = fittingRows(table, list.columns, parameters);
     const size = PAGE_SIZES.includes(Number(parameters.get("size"))) ? Number(parameters.get("size")) : PAGE_SIZES[0];
     const pages = Math.max(1, Math.ceil(rows.length / size));
     const page = Math.min(pages, Math.max(1, Number.parseInt(parameters.get("page") ?? "1", 10) || 1));
-    status.textContent = rows.length === table.rows ? `${counted(table.rows, noun)}` : `${number(rows.length)} of ${counted(table.rows, noun)}`;
+    status.textContent = rows.length === table.rows ? named(table.rows) : `${number(rows.length)} of ${named(table.rows)}`;
     const shown = rows.slice((page - 1) * size, page * size);
     body.replaceChildren(...(shown.length ? shown.flatMap((row) => rowOf(row)) : [element("tr", {}, element("td", { colspan: columns.length + expanding.length, class: "nothing" }, `No ${noun} fits.`))]));
     heads.forEach((head, at) => {
@@ -160,7 +163,7 @@ const showTable = (place, list, table, route) => {
   const rowOf = (row) => {
     const cells = columns.map((column) => {
       const value = table.at(row, column.name);
-      const shown = column.cell ? column.cell(value, row, table) : value === null ? unknown(column.none ?? "—") : plainCell(value, column);
+      const shown = column.cell ? column.cell(value, row, table) : value === null ? absent(column) : plainCell(value, column);
       return element("td", { class: column.kind ?? null }, shown);
     });
     if (!list.details) return [element("tr", {}, cells)];
@@ -171,7 +174,7 @@ const showTable = (place, list, table, route) => {
       button.setAttribute("aria-expanded", String(open));
       button.textContent = open ? "−" : "+";
       panel.hidden = !open;
-      if (open && !panel.firstChild.hasChildNodes()) panel.firstChild.append(await list.details(row, table));
+      if (open && !panel.firstChild.hasChildNodes()) panel.firstChild.append(await list.details(row, table).catch(failed));
     });
     return [element("tr", {}, element("td", { class: "expander" }, button), cells), panel];
   };
@@ -209,6 +212,9 @@ const showTable = (place, list, table, route) => {
   );
   update();
 };
+
+// Where there is nothing, that is said; where it is not known, that.
+const absent = ({ none }) => (none === NOT_KNOWN ? unknown() : element("span", { class: "nothing" }, none ?? "—"));
 
 const plainCell = (value, column) => {
   if (typeof value === "number") return column.money ? dollars(value) : number(value);
