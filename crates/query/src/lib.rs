@@ -6,17 +6,19 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod compared;
 mod engine;
 mod error;
 mod functions;
 pub mod output;
 mod published;
 mod statement;
-mod text;
+pub mod text;
 mod union;
 mod views;
 
 pub use catalog::{CATALOG, DATABASE};
+pub use compared::ComparedRuns;
 pub use engine::{Engine, EngineOptions, QueryResult, Relation, RelationKind};
 pub use error::QueryError;
 pub use views::{QUERIES, SavedQuery, VIEWS, View, views_in_creation_order};
