@@ -1,53 +1,24 @@
--- What changed between the previous run of an organization and the one that the views show? Keys and findings that appeared or went, what changed about keys that both runs could read, and findings of both runs whose severity rose or fell, or whose waiver began, ended or changed. A finding on a key that appeared or went goes with it. not_read means that the later run could not look, or was not to, and first_read the same of the earlier run. For a finding and its severity, that is so where a fact that its rule rests on was not read.
+-- What changed between the previous run of an organization and the one that the views show, which compared_runs names? Keys, grants and findings that appeared or went, what changed about keys that both runs could read, and findings of both runs whose severity rose or fell, or whose waiver began, ended or changed. A finding or grant on a key that appeared or went goes with it. not_read means that the later run could not look, or was not to, and first_read the same of the earlier run. For a finding and its severity, that is so where a fact that its rule rests on was not read.
 CREATE OR REPLACE VIEW changes_since_previous AS
-WITH ranked AS (
+-- What WITH names, Trino and Athena plan anew wherever it is asked, and a query of theirs may have 150 stages: so each of these is asked as seldom as can be.
+WITH run_keys AS (
     SELECT
-        r.run_id,
-        r.snapshot_date,
-        r.started_at,
-        r.customer_managed_only,
-        -- Runs without an organization are compared with one another.
-        COALESCE(r.organization_id, '') AS organization,
-        row_number() OVER (PARTITION BY r.organization_id ORDER BY r.started_at DESC, r.finished_at DESC, r.run_id DESC) AS age
-    FROM runs r
-    JOIN latest_run l ON l.scope = r.scope AND COALESCE(l.organization_id, '') = COALESCE(r.organization_id, '')
-    LEFT JOIN runs c ON c.resumed_from = r.run_id
-    WHERE c.run_id IS NULL
-),
--- Runs that could not tell which accounts belong to the organization.
-alone AS (
-    SELECT DISTINCT e.snapshot_date, e.run_id
-    FROM collection_errors e
-    JOIN ranked r ON e.snapshot_date = r.snapshot_date AND e.run_id = r.run_id
-    WHERE e.fact = 'organization' AND e.operation IN ('organizations:DescribeOrganization', 'organizations:ListAccounts')
-),
--- Of sets of multi-Region keys: those whose policy only one of the two runs could read, and which run. What neither could read was never compared.
-half_read AS (
-    SELECT o.organization, o.age, o.account_id, o.key_id, array_agg(o.key_arn) AS key_arns
-    FROM (
-        SELECT r.organization, k.account_id, k.key_id, k.key_arn, max(r.age) AS age
-        FROM keys k
-        JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
-        WHERE r.age <= 2 AND k.key_id LIKE 'mrk-%' AND k.policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL
-        GROUP BY r.organization, k.account_id, k.key_id, k.key_arn
-        HAVING count(*) = 1
-    ) o
-    GROUP BY o.organization, o.age, o.account_id, o.key_id
-),
-compared_keys AS (
-    SELECT
+        r.side,
         r.organization,
-        r.age,
+        r.earlier_started_at,
         k.key_arn,
+        k.key_id,
         k.account_id,
         k.region,
         k.created_at,
         k.manager,
         k.state,
-        k.rotation_enabled,
+        CAST(k.rotation_enabled AS varchar) AS rotation_enabled,
+        array_join(k.aliases, ', ') AS aliases,
         k.policy,
         k.policy_status,
-        array_join(k.aliases, ', ') AS aliases,
+        k.multi_region_primary_arn,
+        k.multi_region_replica_arns,
         o.run_id IS NULL AS organization_read,
         -- What was not read, as findings name what they rest on.
         ARRAY[
@@ -58,42 +29,116 @@ compared_keys AS (
             CASE WHEN k.aliases_status IN ('denied', 'failed') THEN 'aliases' END,
             CASE WHEN k.tags_status IN ('denied', 'failed') THEN 'tags' END,
             CASE WHEN k.rotation_status IN ('denied', 'failed') OR k.rotations_status IN ('denied', 'failed') THEN 'rotation' END,
-            CASE WHEN o.run_id IS NOT NULL THEN 'organization' END,
-            -- The other run compared more of the set than this one, unless what this one lacks belongs to the set no more, as far as the key tells.
+            CASE WHEN o.run_id IS NOT NULL THEN 'organization' END
+        ] AS unread
+    FROM keys k
+    JOIN compared_runs r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+    -- Runs that could not tell which accounts belong to the organization.
+    LEFT JOIN (
+        SELECT DISTINCT e.snapshot_date, e.run_id
+        FROM collection_errors e
+        WHERE e.fact = 'organization' AND e.operation IN ('organizations:DescribeOrganization', 'organizations:ListAccounts')
+    ) o ON o.snapshot_date = k.snapshot_date AND o.run_id = k.run_id
+),
+-- Of sets of multi-Region keys: those whose policy only one of the two runs could read, by which one that was, and '' in place of the others. What neither could read was never compared.
+half_read AS (
+    SELECT
+        o.organization,
+        o.account_id,
+        o.key_id,
+        count(CASE WHEN o.side = 'later' THEN 1 END) AS only_later,
+        count(CASE WHEN o.side = 'earlier' THEN 1 END) AS only_earlier,
+        array_agg(CASE WHEN o.side = 'later' THEN o.key_arn ELSE '' END) AS arns_only_later,
+        array_agg(CASE WHEN o.side = 'earlier' THEN o.key_arn ELSE '' END) AS arns_only_earlier
+    FROM (
+        SELECT r.organization, k.account_id, k.key_id, k.key_arn, min(r.side) AS side
+        FROM keys k
+        JOIN compared_runs r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
+        WHERE k.key_id LIKE 'mrk-%' AND k.policy_status NOT IN ('denied', 'failed') AND k.policy_error IS NULL
+        GROUP BY r.organization, k.account_id, k.key_id, k.key_arn
+        HAVING count(*) = 1
+    ) o
+    GROUP BY o.organization, o.account_id, o.key_id
+),
+-- What of the earlier run's accounts the later one read: '*' where what it could not read was no single Region.
+read_accounts AS (
+    SELECT r.organization, a.account_id, a.regions, r.customer_managed_only, COALESCE(u.regions, ARRAY['']) AS unread_regions
+    FROM accounts a
+    JOIN compared_runs r ON a.snapshot_date = r.snapshot_date AND a.run_id = r.run_id
+    LEFT JOIN (
+        SELECT e.snapshot_date, e.run_id, e.account_id, array_agg(COALESCE(e.region, '*')) AS regions
+        FROM collection_errors e
+        WHERE e.key_arn IS NULL AND e.fact IN ('key_listing', 'access', 'account')
+        GROUP BY e.snapshot_date, e.run_id, e.account_id
+    ) u ON u.snapshot_date = a.snapshot_date AND u.run_id = a.run_id AND u.account_id = a.account_id
+    WHERE r.side = 'later' AND a.outcome IN ('complete', 'partial')
+),
+-- Each key with what both runs say of it.
+both_keys AS (
+    SELECT
+        COALESCE(n.organization, b.organization) AS organization,
+        COALESCE(n.earlier_started_at, b.earlier_started_at) AS earlier_started_at,
+        COALESCE(n.key_arn, b.key_arn) AS key_arn,
+        COALESCE(n.account_id, b.account_id) AS account_id,
+        COALESCE(n.region, b.region) AS region,
+        CASE
+            WHEN n.key_arn IS NOT NULL AND b.key_arn IS NOT NULL THEN NULL
+            WHEN b.key_arn IS NULL AND n.created_at >= n.earlier_started_at THEN 'appeared'
+            WHEN b.key_arn IS NULL THEN 'first_read'
+            WHEN a.account_id IS NULL OR contains(a.unread_regions, b.region) OR contains(a.unread_regions, '*') THEN 'not_read'
+            WHEN NOT contains(a.regions, b.region) THEN 'not_read'
+            WHEN a.customer_managed_only AND COALESCE(b.manager, 'AWS') = 'AWS' THEN 'not_read'
+            ELSE 'gone'
+        END AS change,
+        b.state AS state_before,
+        n.state AS state_now,
+        b.rotation_enabled AS rotation_before,
+        n.rotation_enabled AS rotation_now,
+        b.aliases AS aliases_before,
+        n.aliases AS aliases_now,
+        b.policy AS policy_before,
+        n.policy AS policy_now,
+        b.policy_status AS policy_status_before,
+        n.policy_status AS policy_status_now,
+        b.organization_read AS organization_read_before,
+        n.organization_read AS organization_read_now,
+        -- One run compared more of a set than the other, unless what that one lacks belongs to the set no more, as far as the key tells.
+        b.unread || ARRAY[
             CASE
-                WHEN h.key_arns IS NOT NULL
+                WHEN h.only_later > 0
                     AND COALESCE(
-                        contains(h.key_arns, k.key_arn)
-                            OR contains(h.key_arns, k.multi_region_primary_arn)
-                            OR arrays_overlap(h.key_arns, k.multi_region_replica_arns),
+                        contains(h.arns_only_later, b.key_arn)
+                            OR contains(h.arns_only_later, b.multi_region_primary_arn)
+                            OR arrays_overlap(h.arns_only_later, b.multi_region_replica_arns),
                         true
                     ) THEN 'replica_policies'
             END
-        ] AS unread
-    FROM keys k
-    JOIN ranked r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
-    LEFT JOIN alone o ON o.snapshot_date = r.snapshot_date AND o.run_id = r.run_id
-    LEFT JOIN half_read h ON h.organization = r.organization AND h.age = 3 - r.age AND h.account_id = k.account_id AND h.key_id = k.key_id
-    WHERE r.age <= 2
+        ] AS unread_before,
+        n.unread || ARRAY[
+            CASE
+                WHEN h.only_earlier > 0
+                    AND COALESCE(
+                        contains(h.arns_only_earlier, n.key_arn)
+                            OR contains(h.arns_only_earlier, n.multi_region_primary_arn)
+                            OR arrays_overlap(h.arns_only_earlier, n.multi_region_replica_arns),
+                        true
+                    ) THEN 'replica_policies'
+            END
+        ] AS unread_now
+    FROM (SELECT * FROM run_keys WHERE side = 'later') n
+    FULL OUTER JOIN (SELECT * FROM run_keys WHERE side = 'earlier') b ON b.organization = n.organization AND b.key_arn = n.key_arn
+    LEFT JOIN half_read h
+        ON h.organization = COALESCE(n.organization, b.organization)
+        AND h.account_id = COALESCE(n.account_id, b.account_id)
+        AND h.key_id = COALESCE(n.key_id, b.key_id)
+    LEFT JOIN read_accounts a ON a.organization = b.organization AND a.account_id = b.account_id
 ),
-keys_now AS (
-    SELECT *
-    FROM compared_keys
-    WHERE age = 1
-),
-keys_before AS (
-    SELECT *
-    FROM compared_keys
-    WHERE age = 2
-),
-compared_findings AS (
+run_findings AS (
     SELECT
+        r.side,
         r.organization,
-        r.age,
         f.finding_id,
         f.key_arn,
-        f.account_id,
-        f.region,
         f.rule,
         concat(f.rule, ': ', f.title) AS told,
         f.severity,
@@ -101,179 +146,121 @@ compared_findings AS (
         concat('until ', f.waived_until, ': ', f.waiver_reason) AS waiver,
         f.rests_on
     FROM findings f
-    JOIN ranked r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
-    WHERE r.age <= 2
+    JOIN compared_runs r ON f.snapshot_date = r.snapshot_date AND f.run_id = r.run_id
 ),
-findings_now AS (
-    SELECT *
-    FROM compared_findings
-    WHERE age = 1
-),
-findings_before AS (
-    SELECT *
-    FROM compared_findings
-    WHERE age = 2
-),
-key_values AS (
+run_grants AS (
     SELECT
-        n.key_arn,
-        n.account_id,
-        n.region,
+        r.side,
+        r.organization,
+        g.key_arn,
+        g.grant_id,
+        g.created_at,
+        concat(COALESCE(g.grantee_principal, 'nobody named'), ': ', array_join(g.operations, ', ')) AS told
+    FROM grants g
+    JOIN compared_runs r ON g.snapshot_date = r.snapshot_date AND g.run_id = r.run_id
+),
+-- Findings and grants that the two runs do not tell alike.
+on_keys AS (
+    SELECT
+        COALESCE(n.organization, b.organization) AS organization,
+        COALESCE(n.key_arn, b.key_arn) AS key_arn,
         s.subject,
-        CASE s.subject
-            WHEN 'state' THEN b.state
-            WHEN 'rotation_enabled' THEN CAST(b.rotation_enabled AS varchar)
-            WHEN 'aliases' THEN b.aliases
-            WHEN 'policy' THEN b.policy
-            WHEN 'policy_status' THEN b.policy_status
-        END AS value_before,
-        CASE s.subject
-            WHEN 'state' THEN n.state
-            WHEN 'rotation_enabled' THEN CAST(n.rotation_enabled AS varchar)
-            WHEN 'aliases' THEN n.aliases
-            WHEN 'policy' THEN n.policy
-            WHEN 'policy_status' THEN n.policy_status
-        END AS value_now
-    FROM keys_now n
-    JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
-    CROSS JOIN (VALUES ('state'), ('rotation_enabled'), ('aliases'), ('policy'), ('policy_status')) AS s (subject)
-),
-finding_values AS (
+        COALESCE(n.finding_id, b.finding_id) AS finding_id,
+        COALESCE(n.rule, b.rule) AS rule,
+        CAST(NULL AS varchar) AS grant_id,
+        CAST(NULL AS timestamp) AS made_at,
+        n.finding_id IS NOT NULL AS is_now,
+        b.finding_id IS NOT NULL AS was_before,
+        n.rests_on AS rests_on_now,
+        b.rests_on AS rests_on_before,
+        n.weight > b.weight AS rose,
+        CASE s.subject WHEN 'finding' THEN b.told WHEN 'severity' THEN b.severity ELSE b.waiver END AS value_before,
+        CASE s.subject WHEN 'finding' THEN n.told WHEN 'severity' THEN n.severity ELSE n.waiver END AS value_now
+    FROM (SELECT * FROM run_findings WHERE side = 'later') n
+    FULL OUTER JOIN (SELECT * FROM run_findings WHERE side = 'earlier') b
+        ON b.organization = n.organization AND b.key_arn = n.key_arn AND b.finding_id = n.finding_id
+    CROSS JOIN (VALUES ('finding'), ('severity'), ('waiver')) AS s (subject)
+    WHERE CASE s.subject
+        WHEN 'finding' THEN n.finding_id IS NULL OR b.finding_id IS NULL
+        WHEN 'severity' THEN n.severity <> b.severity
+        ELSE n.finding_id IS NOT NULL AND b.finding_id IS NOT NULL AND COALESCE(n.waiver, '') <> COALESCE(b.waiver, '')
+    END
+    UNION ALL
     SELECT
-        n.finding_id,
-        n.key_arn,
-        n.account_id,
-        n.region,
-        n.rule,
-        s.subject,
-        CASE
-            WHEN s.subject = 'waiver' AND b.waiver IS NULL THEN 'began'
-            WHEN s.subject = 'waiver' AND n.waiver IS NULL THEN 'ended'
-            WHEN s.subject = 'waiver' THEN 'changed'
-            WHEN COALESCE(arrays_overlap(n.rests_on, kn.unread) OR arrays_overlap(b.rests_on, kn.unread), false) THEN 'not_read'
-            -- How bad it is that somebody comes in may hang on where the organization ends, though that he does is known without it.
-            WHEN kb.organization_read AND NOT kn.organization_read AND arrays_overlap(n.rests_on, ARRAY['policies', 'grants']) THEN 'not_read'
-            WHEN COALESCE(arrays_overlap(n.rests_on, kb.unread) OR arrays_overlap(b.rests_on, kb.unread), false) THEN 'first_read'
-            WHEN kn.organization_read AND NOT kb.organization_read AND arrays_overlap(n.rests_on, ARRAY['policies', 'grants']) THEN 'first_read'
-            WHEN n.weight > b.weight THEN 'rose'
-            ELSE 'fell'
-        END AS change,
-        CASE s.subject WHEN 'severity' THEN b.severity ELSE b.waiver END AS value_before,
-        CASE s.subject WHEN 'severity' THEN n.severity ELSE n.waiver END AS value_now
-    FROM findings_now n
-    JOIN findings_before b ON b.organization = n.organization AND b.finding_id = n.finding_id AND b.key_arn = n.key_arn
-    JOIN keys_now kn ON kn.organization = n.organization AND kn.key_arn = n.key_arn
-    JOIN keys_before kb ON kb.organization = n.organization AND kb.key_arn = n.key_arn
-    CROSS JOIN (VALUES ('severity'), ('waiver')) AS s (subject)
-),
-unread AS (
-    SELECT DISTINCT r.organization, e.account_id, e.region
-    FROM collection_errors e
-    JOIN ranked r ON e.snapshot_date = r.snapshot_date AND e.run_id = r.run_id
-    WHERE r.age = 1 AND e.key_arn IS NULL AND e.fact IN ('key_listing', 'access', 'account')
-),
-read_accounts AS (
-    SELECT r.organization, a.account_id, a.regions, r.customer_managed_only
-    FROM accounts a
-    JOIN ranked r ON a.snapshot_date = r.snapshot_date AND a.run_id = r.run_id
-    WHERE r.age = 1 AND a.outcome IN ('complete', 'partial')
-),
-new_keys AS (
-    SELECT
-        n.organization,
-        n.key_arn,
-        n.account_id,
-        n.region,
-        n.state,
-        CASE WHEN n.created_at >= p.started_at THEN 'appeared' ELSE 'first_read' END AS change
-    FROM keys_now n
-    JOIN ranked p ON p.organization = n.organization AND p.age = 2
-    LEFT JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
-    WHERE b.key_arn IS NULL
-),
-lost_keys AS (
-    SELECT
-        b.organization,
-        b.key_arn,
-        b.account_id,
-        b.region,
-        b.state,
-        CASE
-            WHEN a.account_id IS NULL OR u.account_id IS NOT NULL OR w.account_id IS NOT NULL THEN 'not_read'
-            WHEN NOT contains(a.regions, b.region) THEN 'not_read'
-            WHEN a.customer_managed_only AND COALESCE(b.manager, 'AWS') = 'AWS' THEN 'not_read'
-            ELSE 'gone'
-        END AS change
-    FROM keys_before b
-    LEFT JOIN keys_now n ON n.organization = b.organization AND n.key_arn = b.key_arn
-    LEFT JOIN read_accounts a ON a.organization = b.organization AND a.account_id = b.account_id
-    LEFT JOIN unread u ON u.organization = b.organization AND u.account_id = b.account_id AND u.region = b.region
-    LEFT JOIN (
-        SELECT DISTINCT organization, account_id
-        FROM unread
-        WHERE region IS NULL
-    ) w ON w.organization = b.organization AND w.account_id = b.account_id
-    WHERE n.key_arn IS NULL
+        COALESCE(n.organization, b.organization),
+        COALESCE(n.key_arn, b.key_arn),
+        'grant',
+        NULL,
+        NULL,
+        COALESCE(n.grant_id, b.grant_id),
+        n.created_at,
+        n.grant_id IS NOT NULL,
+        b.grant_id IS NOT NULL,
+        ARRAY['grants'],
+        ARRAY['grants'],
+        NULL,
+        b.told,
+        n.told
+    FROM (SELECT * FROM run_grants WHERE side = 'later') n
+    FULL OUTER JOIN (SELECT * FROM run_grants WHERE side = 'earlier') b
+        ON b.organization = n.organization AND b.key_arn = n.key_arn AND b.grant_id = n.grant_id
+    WHERE n.grant_id IS NULL OR b.grant_id IS NULL
 )
 SELECT
     k.key_arn,
     k.account_id,
     k.region,
-    'key' AS subject,
-    CAST(NULL AS varchar) AS finding_id,
-    CAST(NULL AS varchar) AS rule,
-    k.change,
-    CAST(NULL AS varchar) AS value_before,
-    k.state AS value_now
-FROM new_keys k
-UNION ALL
-SELECT k.key_arn, k.account_id, k.region, 'key', NULL, NULL, k.change, k.state, NULL
-FROM lost_keys k
-UNION ALL
-SELECT c.key_arn, c.account_id, c.region, c.subject, NULL, NULL, 'changed', c.value_before, c.value_now
-FROM key_values c
-WHERE c.value_before <> c.value_now
-UNION ALL
-SELECT
-    n.key_arn,
-    n.account_id,
-    n.region,
-    'finding',
-    n.finding_id,
-    n.rule,
+    COALESCE(t.subject, s.subject) AS subject,
+    t.finding_id,
+    t.rule,
     CASE
+        WHEN s.subject = 'key' THEN k.change
+        WHEN t.subject IS NULL THEN 'changed'
+        WHEN t.subject = 'waiver' AND t.value_before IS NULL THEN 'began'
+        WHEN t.subject = 'waiver' AND t.value_now IS NULL THEN 'ended'
+        WHEN t.subject = 'waiver' THEN 'changed'
+        WHEN t.made_at >= k.earlier_started_at THEN 'appeared'
         WHEN k.change IS NOT NULL THEN k.change
-        WHEN COALESCE(arrays_overlap(n.rests_on, b.unread), false) THEN 'first_read'
-        ELSE 'appeared'
-    END,
-    NULL,
-    n.told
-FROM findings_now n
-LEFT JOIN keys_before b ON b.organization = n.organization AND b.key_arn = n.key_arn
-LEFT JOIN new_keys k ON k.organization = n.organization AND k.key_arn = n.key_arn
-LEFT JOIN findings_before f ON f.organization = n.organization AND f.finding_id = n.finding_id
-WHERE f.finding_id IS NULL AND (b.key_arn IS NOT NULL OR k.key_arn IS NOT NULL)
-UNION ALL
-SELECT
-    b.key_arn,
-    b.account_id,
-    b.region,
-    'finding',
-    b.finding_id,
-    b.rule,
-    CASE
-        WHEN k.change IS NOT NULL THEN k.change
-        WHEN COALESCE(arrays_overlap(b.rests_on, n.unread), false) THEN 'not_read'
+        WHEN t.was_before AND COALESCE(arrays_overlap(t.rests_on_now, k.unread_now) OR arrays_overlap(t.rests_on_before, k.unread_now), false) THEN 'not_read'
+        -- How bad it is that somebody comes in may hang on where the organization ends, though that he does is known without it.
+        WHEN t.is_now AND t.was_before AND k.organization_read_before AND NOT k.organization_read_now
+            AND arrays_overlap(t.rests_on_now, ARRAY['policies', 'grants']) THEN 'not_read'
+        WHEN t.is_now AND COALESCE(arrays_overlap(t.rests_on_now, k.unread_before) OR arrays_overlap(t.rests_on_before, k.unread_before), false) THEN 'first_read'
+        WHEN t.is_now AND t.was_before AND k.organization_read_now AND NOT k.organization_read_before
+            AND arrays_overlap(t.rests_on_now, ARRAY['policies', 'grants']) THEN 'first_read'
+        WHEN t.is_now AND t.was_before AND t.rose THEN 'rose'
+        WHEN t.is_now AND t.was_before THEN 'fell'
+        WHEN t.is_now THEN 'appeared'
         ELSE 'gone'
-    END,
-    b.told,
-    NULL
-FROM findings_before b
-LEFT JOIN keys_now n ON n.organization = b.organization AND n.key_arn = b.key_arn
-LEFT JOIN lost_keys k ON k.organization = b.organization AND k.key_arn = b.key_arn
-LEFT JOIN findings_now f ON f.organization = b.organization AND f.finding_id = b.finding_id
-WHERE f.finding_id IS NULL
-UNION ALL
-SELECT f.key_arn, f.account_id, f.region, f.subject, f.finding_id, f.rule, f.change, f.value_before, f.value_now
-FROM finding_values f
-WHERE COALESCE(f.value_before, '') <> COALESCE(f.value_now, '')
+    END AS change,
+    CASE s.subject
+        WHEN 'key' THEN k.state_before
+        WHEN 'state' THEN k.state_before
+        WHEN 'rotation_enabled' THEN k.rotation_before
+        WHEN 'aliases' THEN k.aliases_before
+        WHEN 'policy' THEN k.policy_before
+        WHEN 'policy_status' THEN k.policy_status_before
+        ELSE t.value_before
+    END AS value_before,
+    CASE s.subject
+        WHEN 'key' THEN k.state_now
+        WHEN 'state' THEN k.state_now
+        WHEN 'rotation_enabled' THEN k.rotation_now
+        WHEN 'aliases' THEN k.aliases_now
+        WHEN 'policy' THEN k.policy_now
+        WHEN 'policy_status' THEN k.policy_status_now
+        ELSE t.value_now
+    END AS value_now,
+    t.grant_id
+FROM both_keys k
+CROSS JOIN (VALUES ('key'), ('state'), ('rotation_enabled'), ('aliases'), ('policy'), ('policy_status'), ('on the key')) AS s (subject)
+LEFT JOIN (SELECT o.*, 'on the key' AS place FROM on_keys o) t ON t.place = s.subject AND t.organization = k.organization AND t.key_arn = k.key_arn
+WHERE CASE s.subject
+    WHEN 'key' THEN k.change IS NOT NULL
+    WHEN 'state' THEN k.state_before <> k.state_now
+    WHEN 'rotation_enabled' THEN k.rotation_before <> k.rotation_now
+    WHEN 'aliases' THEN k.aliases_before <> k.aliases_now
+    WHEN 'policy' THEN k.policy_before <> k.policy_now
+    WHEN 'policy_status' THEN k.policy_status_before <> k.policy_status_now
+    ELSE t.subject IS NOT NULL
+END

@@ -1,70 +1,20 @@
--- What would go from the monthly bill with the keys that look unneeded, by account and reason, and how sure is that? Each key counts once, under the first reason that holds. certainty is recorded where the records prove it, for a multi-Region key in all its Regions: an old use proves nothing unless it is known that there was none since. Keys whose price is not known are counted apart.
+-- What would go from the monthly bill with the keys that look unneeded, by account and reason, and how sure is that? key_costs has the keys themselves and costs_by_tag the same by tag. Each key counts once, under the first reason that holds. certainty is recorded where the records prove it, for a multi-Region key in all its Regions: an old use proves nothing unless it is known that there was none since. What is unknown saves nothing for certain. base_cost_usd and rotation_cost_usd are the parts of monthly_cost_usd, and replica_cost_usd is what of it is for replicas of multi-Region keys. Keys whose price is not known are counted apart, and are in no sum.
 CREATE OR REPLACE VIEW monthly_savings AS
 SELECT
     c.account_id,
-    a.name AS account_name,
-    c.reason,
-    c.certainty,
+    c.account_name,
+    c.saving_reason AS reason,
+    c.saving_certainty AS certainty,
     count(*) AS keys,
     count(*) - count(c.monthly_cost_usd) AS keys_without_price,
     sum(c.monthly_cost_usd) AS monthly_cost_usd,
     12 * sum(c.monthly_cost_usd) AS yearly_cost_usd,
+    sum(c.base_cost_usd) AS base_cost_usd,
+    sum(c.rotation_cost_usd) AS rotation_cost_usd,
+    count(CASE WHEN c.multi_region_type = 'REPLICA' THEN 1 END) AS replicas,
+    sum(CASE WHEN c.multi_region_type = 'REPLICA' THEN c.monthly_cost_usd END) AS replica_cost_usd,
     c.snapshot_date,
     c.run_id
-FROM (
-    SELECT
-        k.account_id,
-        k.monthly_cost_usd,
-        CASE
-            WHEN u.last_used_at >= date_add('day', -90, r.started_at) THEN NULL
-            WHEN u.verdict = 'used' AND u.last_used_at IS NULL THEN 'used, but it is not known when'
-            WHEN m.set_last_used_at >= date_add('day', -90, r.started_at) THEN 'unused here, used in another Region'
-            WHEN u.verdict = 'used' AND u.unused_since < date_add('day', -90, r.started_at) THEN 'not used for 90 days'
-            WHEN u.verdict = 'used' THEN 'the last known use is long ago, and there may be a later one'
-            WHEN COALESCE(u.status, 'failed') IN ('denied', 'failed') AND COALESCE(u.verdict, 'unknown') = 'unknown' THEN 'the last use could not be read'
-            WHEN COALESCE(k.created_at, u.key_created_at) >= date_add('day', -90, r.started_at) THEN 'new, not used yet'
-            WHEN u.verdict = 'never_used' THEN 'never used'
-            WHEN k.state = 'Disabled' AND u.unused_since < date_add('day', -90, r.started_at) THEN 'disabled'
-            ELSE 'no use recorded, but the records do not cover the life of the key'
-        END AS reason,
-        CASE
-            WHEN u.verdict = 'used' AND u.last_used_at IS NULL THEN 'unknown'
-            WHEN m.set_last_used_at >= date_add('day', -90, r.started_at) THEN 'unknown'
-            -- Where a multi-Region key's own Region did not tell its replicas, others may be in use.
-            WHEN k.key_id LIKE 'mrk-%' AND k.multi_region_replica_arns IS NULL THEN 'unknown'
-            WHEN m.keys_unknown > 0 OR m.other_keys < cardinality(k.multi_region_replica_arns) THEN 'unknown'
-            WHEN COALESCE(k.created_at, u.key_created_at) >= date_add('day', -90, r.started_at) THEN 'unknown'
-            WHEN u.verdict = 'never_used' THEN 'recorded'
-            WHEN (u.verdict = 'used' OR k.state = 'Disabled') AND u.unused_since < date_add('day', -90, r.started_at) THEN 'recorded'
-            ELSE 'unknown'
-        END AS certainty,
-        k.snapshot_date,
-        k.run_id
-    FROM keys k
-    JOIN latest_run r ON k.snapshot_date = r.snapshot_date AND k.run_id = r.run_id
-    LEFT JOIN key_last_used u ON u.snapshot_date = k.snapshot_date AND u.run_id = k.run_id AND u.key_arn = k.key_arn
-    LEFT JOIN (
-        SELECT
-            x.run_id,
-            x.account_id,
-            x.key_id,
-            max(x.last_used_at) AS set_last_used_at,
-            sum(
-                CASE
-                    WHEN x.verdict = 'never_used' THEN 0
-                    WHEN x.verdict = 'used' AND x.unused_since < date_add('day', -90, l.started_at) THEN 0
-                    ELSE 1
-                END
-            ) AS keys_unknown,
-            count(*) - 1 AS other_keys
-        FROM key_last_used x
-        JOIN latest_run l ON x.snapshot_date = l.snapshot_date AND x.run_id = l.run_id
-        WHERE x.key_id LIKE 'mrk-%'
-        GROUP BY x.run_id, x.account_id, x.key_id
-    ) m ON m.run_id = k.run_id AND m.account_id = k.account_id AND m.key_id = k.key_id
-    WHERE COALESCE(k.manager, 'CUSTOMER') = 'CUSTOMER'
-        AND COALESCE(k.state, 'Enabled') NOT IN ('PendingDeletion', 'PendingReplicaDeletion')
-) c
-LEFT JOIN accounts a ON a.snapshot_date = c.snapshot_date AND a.run_id = c.run_id AND a.account_id = c.account_id
-WHERE c.reason IS NOT NULL
-GROUP BY c.account_id, a.name, c.reason, c.certainty, c.snapshot_date, c.run_id
+FROM key_costs c
+WHERE c.saving_reason IS NOT NULL
+GROUP BY c.account_id, c.account_name, c.saving_reason, c.saving_certainty, c.snapshot_date, c.run_id

@@ -32,13 +32,18 @@ macro_rules! files {
 
 /// Every view, by name.
 pub const VIEWS: &[View] = files!(View, "views":
-    "changes_since_previous", "coverage_gaps", "external_access", "key_overview", "kms_key_last_used_table", "kms_keys_table", "latest_run",
-    "monthly_savings", "overly_permissive_keys", "pending_deletion", "rotation_gaps", "stale_keys_90d", "unused_keys",
+    "changes_since_previous", "compared_runs", "costs_by_tag", "coverage_gaps", "external_access", "key_costs", "key_overview",
+    "kms_key_last_used_table", "kms_keys_table", "latest_run", "monthly_savings", "overly_permissive_keys", "pending_deletion", "rotation_gaps",
+    "stale_keys_90d", "unused_keys",
 );
 
 /// Every saved query, by name.
 pub const QUERIES: &[SavedQuery] = files!(SavedQuery, "queries":
-    "keys_not_used_for_90_days", "keys_open_to_external_accounts", "keys_overly_permissive", "keys_with_last_use", "keys_without_recorded_use",
+    "audit_administers_and_decrypts", "audit_changes_of_access", "audit_findings_by_account", "audit_not_known", "audit_open_findings",
+    "audit_outside_access", "audit_rotation_gaps", "audit_who_can_decrypt", "cost_by_tag", "cost_disabled_keys", "cost_savings", "cost_surcharges",
+    "cost_unneeded_keys", "incident_changes_of_keys", "incident_condemned_keys", "incident_failed_calls", "incident_keys_of_a_principal",
+    "incident_new_users", "incident_reach_of_an_account", "incident_uses_of_a_key", "keys_not_used_for_90_days", "keys_open_to_external_accounts",
+    "keys_overly_permissive", "keys_with_last_use", "keys_without_recorded_use",
 );
 
 /// What a file's first line says.

@@ -9,7 +9,7 @@ use datafusion::{
     datasource::ViewTable,
     error::DataFusionError,
     execution::{
-        SessionState, SessionStateBuilder,
+        FunctionRegistry, SessionState, SessionStateBuilder,
         context::SQLOptions,
         memory_pool::{FairSpillPool, TrackConsumersPool},
         runtime_env::RuntimeEnvBuilder,
@@ -26,6 +26,7 @@ use url::Url;
 
 use crate::{
     catalog::{CATALOG, DATABASE, Names, Relations},
+    compared::{self, ComparedRuns},
     error::{QueryError, suggestions},
     functions,
     published::{PublishedFiles, Runs, RunsTable, STORE, SnapshotTable, published_files, table_of_scans},
@@ -133,13 +134,26 @@ impl Engine {
     /// # Errors
     /// When the lake cannot be read, or holds neither a published run nor a published scan.
     pub async fn open_with(lake: &Lake, options: EngineOptions) -> Result<Self, QueryError> {
+        Self::open_over(lake, options, None).await
+    }
+
+    /// Opens a lake to compare two of its runs: `compared_runs` names these and no others, so that `changes_since_previous` tells what changed between them. The
+    /// other views are for nothing in such an engine: of the latest run they find the files only where it is one of the two.
+    ///
+    /// # Errors
+    /// When the lake cannot be read, or holds neither a published run nor a published scan.
+    pub async fn open_comparing(lake: &Lake, options: EngineOptions, runs: ComparedRuns) -> Result<Self, QueryError> {
+        Self::open_over(lake, options, Some(runs)).await
+    }
+
+    async fn open_over(lake: &Lake, options: EngineOptions, compared: Option<ComparedRuns>) -> Result<Self, QueryError> {
         let published = published_files(lake).await?;
         if published.runs.is_empty() && published.files.is_empty() {
             return Err(QueryError::EmptyLake { lake: lake.location().to_string() });
         }
         let store = PublishedFiles::new(lake.object_store(), published.files);
         let engine = Self::build(store, options).map_err(|error| QueryError::running(&error, options.memory_limit))?;
-        let runs = Arc::new(Runs::new(lake.clone(), published.runs));
+        let runs = Arc::new(Runs::new(lake.clone(), published.runs, compared.clone()));
 
         // Views are planned over tables of the same names that hold the runs only that views can show: else each view would open the files of every run.
         let of_views = Names::default();
@@ -159,8 +173,16 @@ impl Engine {
             of_views.relations().add(table.name, viewed);
         }
         let relations = Arc::clone(of_views.relations());
-        let state = SessionStateBuilder::new_from_existing(engine.context.state()).with_catalog_list(Arc::new(of_views)).build();
+        let mut state = SessionStateBuilder::new_from_existing(engine.context.state()).with_catalog_list(Arc::new(of_views)).build();
+        // A state that is made of another registers what that one has in no order, and aliases with it: the engine's own `element_at` may then stand over Trino's.
+        for function in functions::all() {
+            state.register_udf(function).map_err(|error| QueryError::running(&error, options.memory_limit))?;
+        }
         for (view, statement) in views::in_order()? {
+            let statement = match &compared {
+                Some(runs) if view.name == compared::VIEW => runs.statement()?,
+                _ => statement,
+            };
             let plan = engine.plan(&state, statement).await?;
             let table: Arc<dyn TableProvider> = Arc::new(ViewTable::new(plan, Some(view.sql.to_owned())));
             relations.add(view.name, Arc::clone(&table));

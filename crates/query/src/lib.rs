@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod compared;
 mod engine;
 mod error;
 mod functions;
@@ -13,11 +14,12 @@ pub mod output;
 mod published;
 mod statement;
 mod stoppable;
-mod text;
+pub mod text;
 mod union;
 mod views;
 
 pub use catalog::{CATALOG, DATABASE};
+pub use compared::ComparedRuns;
 pub use datafusion::arrow::array::RecordBatch;
 pub use engine::{Engine, EngineOptions, QueryResult, Relation, RelationKind};
 pub use error::QueryError;

@@ -22,6 +22,8 @@ use kms_insights_lake::{
 };
 use kms_insights_model::RunId;
 
+use crate::compared::ComparedRuns;
+
 /// So many runs' rows are read at once: each is a small file of its own.
 const CONCURRENT_READS: usize = 32;
 
@@ -32,6 +34,8 @@ const SHOWN_OF_EACH: usize = 2;
 pub(crate) struct Runs {
     lake: Lake,
     ids: Vec<RunId>,
+    /// The only runs that views show, where somebody chose them.
+    chosen: Option<ComparedRuns>,
     rows: Mutex<Option<Rows>>,
 }
 
@@ -49,8 +53,8 @@ impl fmt::Debug for Runs {
 }
 
 impl Runs {
-    pub(crate) fn new(lake: Lake, ids: Vec<RunId>) -> Self {
-        Self { lake, ids, rows: Mutex::default() }
+    pub(crate) fn new(lake: Lake, ids: Vec<RunId>, chosen: Option<ComparedRuns>) -> Self {
+        Self { lake, ids, chosen, rows: Mutex::default() }
     }
 
     /// The ids of the runs that views can show.
@@ -70,7 +74,10 @@ impl Runs {
     async fn read(&self) -> Result<Rows, DataFusionError> {
         let rows = stream::iter(self.ids.clone()).map(|id| async move { self.lake.published_run(&id).await });
         let rows: Vec<RunRow> = rows.buffered(CONCURRENT_READS).try_collect().await.map_err(unreadable)?;
-        let shown = shown(&rows, SHOWN_OF_EACH).into_iter().map(|run| run.run_id.clone()).collect();
+        let shown = match &self.chosen {
+            Some(runs) => [&runs.earlier, &runs.later].map(|run| run.as_str().to_owned()).into(),
+            None => shown(&rows, SHOWN_OF_EACH).into_iter().map(|run| run.run_id.clone()).collect(),
+        };
 
         let batch = RunRow::batch(&rows)?;
         let dates: StringArray = self.ids.iter().map(|id| Some(id.snapshot_date())).collect();

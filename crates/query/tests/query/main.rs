@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod chosen_runs;
+mod costs;
+mod failed_uses;
 mod finding_changes;
 mod fixture;
 mod formats;
 mod functions;
+mod grant_changes;
 mod names;
 mod opens;
 mod orders;

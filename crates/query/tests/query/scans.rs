@@ -21,14 +21,14 @@ use kms_insights_query::{
 
 use crate::fixture::{APP, at, engine_over};
 
-const OWN: &str = "20261122T060301Z-00000001";
+pub(crate) const OWN: &str = "20261122T060301Z-00000001";
 const BY_SQL: &str = "20261122T060302Z-00000002";
 const FAILED: &str = "20261122T060303Z-00000003";
 
 /// What SQL does not count.
 const NOT_COUNTED: [&str; 3] = ["repeated_records", "uses_without_key", "errors_without_key"];
 
-fn scan(id: &str) -> TrailScanRow {
+pub(crate) fn scan(id: &str) -> TrailScanRow {
     TrailScanRow {
         scan_id: id.to_owned(),
         source: "s3://trail".to_owned(),
@@ -50,7 +50,7 @@ fn scan(id: &str) -> TrailScanRow {
     }
 }
 
-fn file(scan: &str, path: &str) -> TrailFileRow {
+pub(crate) fn file(scan: &str, path: &str) -> TrailFileRow {
     TrailFileRow {
         scan_id: scan.to_owned(),
         source: "s3://trail".to_owned(),
@@ -67,7 +67,7 @@ fn file(scan: &str, path: &str) -> TrailFileRow {
     }
 }
 
-fn usage(scan: &str, principal: &str, uses: i64) -> KeyUsageDailyRow {
+pub(crate) fn usage(scan: &str, principal: &str, uses: i64) -> KeyUsageDailyRow {
     KeyUsageDailyRow {
         scan_id: scan.to_owned(),
         key_arn: format!("arn:aws:kms:eu-central-1:{APP}:key/k"),
@@ -96,7 +96,7 @@ fn write_file(root: &Path, table: &str, day: &str, name: &str, batch: &RecordBat
 }
 
 /// Writes rows as `trail scan` does.
-fn write_own<R: Row>(root: &Path, day: &str, rows: &[R]) {
+pub(crate) fn write_own<R: Row>(root: &Path, day: &str, rows: &[R]) {
     let name = if R::TABLE.name == "trail_scans" { format!("{OWN}.parquet") } else { format!("{OWN}-0000.parquet") };
     write_file(root, R::TABLE.name, day, &name, &R::batch(rows).unwrap());
 }

@@ -26,8 +26,11 @@ macro_rules! whole_rows {
 
 whole_rows!(
     changes_since_previous,
+    compared_runs,
+    costs_by_tag,
     coverage_gaps,
     external_access,
+    key_costs,
     key_overview,
     kms_key_last_used_table,
     kms_keys_table,
@@ -45,7 +48,7 @@ async fn pending_deletion() {
     insta::assert_snapshot!(
         "pending_deletion",
         rows(&format!(
-            "SELECT key_arn, account_name, aliases, state, deletion_date, {days_left}, usage_verdict, last_used_at, unused_since, run_id FROM pending_deletion"
+            "SELECT key_arn, account_name, aliases, state, deletion_date, {days_left}, usage_verdict, last_used_at, unused_since, failed_uses, log_days, run_id FROM pending_deletion"
         ))
         .await
     );
