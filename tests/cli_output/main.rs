@@ -71,6 +71,12 @@ fn query_tells_its_options() {
 }
 
 #[test]
+fn diff_and_costs_tell_their_options() {
+    insta::assert_snapshot!("diff_help", help(&["diff", "--help"]));
+    insta::assert_snapshot!("costs_help", help(&["costs", "--help"]));
+}
+
+#[test]
 fn sandbox_tells_its_options() {
     insta::assert_snapshot!(help(&["sandbox", "--help"]));
 }
@@ -103,6 +109,11 @@ fn a_mistake_is_answered_with_the_input_the_reason_and_a_next_step() {
         &["query", "--lake", "empty", "SELECT 1", "--view", "unused_keys"],
         &["query", "--lake", "empty", "SELECT 1", "--format", "xml"],
         &["query", "--lake", "empty", "SELECT * FROM keys"],
+        &["diff", "--lake", "empty"],
+        &["diff", "--lake", "empty", "2026-11-20", "latest"],
+        &["diff", "--lake", "empty", "a", "b", "c"],
+        &["costs", "--lake", "empty", "--tag", "owner"],
+        &["costs", "--lake", "empty", "--format", "html"],
     ];
     insta::assert_snapshot!(transcript(folder.path(), mistakes));
 }

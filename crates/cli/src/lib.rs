@@ -3,8 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod collect;
+#[cfg(feature = "sql")]
+mod costs;
 #[cfg(feature = "sandbox")]
 mod demo;
+#[cfg(feature = "sql")]
+mod diff;
 pub mod exit;
 mod lake;
 mod pipeline;
@@ -16,6 +20,8 @@ mod query;
 mod sandbox;
 mod selection;
 pub mod settings;
+#[cfg(feature = "sql")]
+mod sheet;
 mod summary;
 mod terminal;
 #[cfg(feature = "sql")]
@@ -63,6 +69,12 @@ enum Command {
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
+    /// What changed between two snapshots: keys, policies, grants, findings
+    #[cfg(feature = "sql")]
+    Diff(diff::DiffArguments),
+    /// What the keys cost a month, by account and tag, and what of it can be saved
+    #[cfg(feature = "sql")]
+    Costs(costs::CostsArguments),
     /// Serve a simulated organization on loopback, for trying things out
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
@@ -108,6 +120,10 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             Command::Trace(arguments) => trace::run(arguments, settings).await,
             #[cfg(feature = "sql")]
             Command::Query(arguments) => query::run(arguments, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Diff(arguments) => diff::run(arguments, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Costs(arguments) => costs::run(arguments, settings).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
         }

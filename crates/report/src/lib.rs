@@ -1,3 +1,10 @@
 //! What people read of a lake: the report, what changed between two runs, what keys cost, and findings in the formats of other tools.
 
 #![forbid(unsafe_code)]
+
+mod asked;
+pub mod costs;
+pub mod diff;
+mod sheet;
+
+pub use sheet::Sheet;
