@@ -210,11 +210,11 @@ SELECT
     k.key_arn,
     k.account_id,
     k.region,
-    COALESCE(t.subject, s.subject) AS subject,
+    COALESCE(t.subject, k.subject) AS subject,
     t.finding_id,
     t.rule,
     CASE
-        WHEN s.subject = 'key' THEN k.change
+        WHEN k.subject = 'key' THEN k.change
         WHEN t.subject IS NULL THEN 'changed'
         WHEN t.subject = 'waiver' AND t.value_before IS NULL THEN 'began'
         WHEN t.subject = 'waiver' AND t.value_now IS NULL THEN 'ended'
@@ -233,34 +233,50 @@ SELECT
         WHEN t.is_now THEN 'appeared'
         ELSE 'gone'
     END AS change,
-    CASE s.subject
-        WHEN 'key' THEN k.state_before
-        WHEN 'state' THEN k.state_before
-        WHEN 'rotation_enabled' THEN k.rotation_before
-        WHEN 'aliases' THEN k.aliases_before
-        WHEN 'policy' THEN k.policy_before
-        WHEN 'policy_status' THEN k.policy_status_before
-        ELSE t.value_before
-    END AS value_before,
-    CASE s.subject
-        WHEN 'key' THEN k.state_now
-        WHEN 'state' THEN k.state_now
-        WHEN 'rotation_enabled' THEN k.rotation_now
-        WHEN 'aliases' THEN k.aliases_now
-        WHEN 'policy' THEN k.policy_now
-        WHEN 'policy_status' THEN k.policy_status_now
-        ELSE t.value_now
-    END AS value_now,
+    COALESCE(t.value_before, k.value_before) AS value_before,
+    COALESCE(t.value_now, k.value_now) AS value_now,
     t.grant_id
-FROM both_keys k
-CROSS JOIN (VALUES ('key'), ('state'), ('rotation_enabled'), ('aliases'), ('policy'), ('policy_status'), ('on the key')) AS s (subject)
-LEFT JOIN (SELECT o.*, 'on the key' AS place FROM on_keys o) t ON t.place = s.subject AND t.organization = k.organization AND t.key_arn = k.key_arn
-WHERE CASE s.subject
-    WHEN 'key' THEN k.change IS NOT NULL
-    WHEN 'state' THEN k.state_before <> k.state_now
-    WHEN 'rotation_enabled' THEN k.rotation_before <> k.rotation_now
-    WHEN 'aliases' THEN k.aliases_before <> k.aliases_now
-    WHEN 'policy' THEN k.policy_before <> k.policy_now
-    WHEN 'policy_status' THEN k.policy_status_before <> k.policy_status_now
-    ELSE t.subject IS NOT NULL
-END
+FROM (
+    -- What differs alone goes on from here: of a key on which something may differ, no policy.
+    SELECT
+        b.organization,
+        b.earlier_started_at,
+        b.key_arn,
+        b.account_id,
+        b.region,
+        b.change,
+        b.organization_read_before,
+        b.organization_read_now,
+        b.unread_before,
+        b.unread_now,
+        s.subject,
+        CASE s.subject
+            WHEN 'key' THEN b.state_before
+            WHEN 'state' THEN b.state_before
+            WHEN 'rotation_enabled' THEN b.rotation_before
+            WHEN 'aliases' THEN b.aliases_before
+            WHEN 'policy' THEN b.policy_before
+            WHEN 'policy_status' THEN b.policy_status_before
+        END AS value_before,
+        CASE s.subject
+            WHEN 'key' THEN b.state_now
+            WHEN 'state' THEN b.state_now
+            WHEN 'rotation_enabled' THEN b.rotation_now
+            WHEN 'aliases' THEN b.aliases_now
+            WHEN 'policy' THEN b.policy_now
+            WHEN 'policy_status' THEN b.policy_status_now
+        END AS value_now
+    FROM both_keys b
+    CROSS JOIN (VALUES ('key'), ('state'), ('rotation_enabled'), ('aliases'), ('policy'), ('policy_status'), ('on the key')) AS s (subject)
+    WHERE CASE s.subject
+        WHEN 'key' THEN b.change IS NOT NULL
+        WHEN 'state' THEN b.state_before <> b.state_now
+        WHEN 'rotation_enabled' THEN b.rotation_before <> b.rotation_now
+        WHEN 'aliases' THEN b.aliases_before <> b.aliases_now
+        WHEN 'policy' THEN b.policy_before <> b.policy_now
+        WHEN 'policy_status' THEN b.policy_status_before <> b.policy_status_now
+        ELSE true
+    END
+) k
+LEFT JOIN (SELECT o.*, 'on the key' AS place FROM on_keys o) t ON t.place = k.subject AND t.organization = k.organization AND t.key_arn = k.key_arn
+WHERE k.subject <> 'on the key' OR t.subject IS NOT NULL

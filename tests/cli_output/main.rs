@@ -122,6 +122,18 @@ fn report_tells_its_options() {
 }
 
 #[test]
+fn diff_and_costs_tell_their_options() {
+    insta::assert_snapshot!("diff_help", help(&["diff", "--help"]));
+    insta::assert_snapshot!("costs_help", help(&["costs", "--help"]));
+}
+
+#[test]
+fn export_and_mcp_tell_their_options() {
+    insta::assert_snapshot!("export_help", help(&["export", "--help"]));
+    insta::assert_snapshot!("mcp_help", help(&["mcp", "--help"]));
+}
+
+#[test]
 fn sandbox_tells_its_options() {
     insta::assert_snapshot!(help(&["sandbox", "--help"]));
 }
@@ -158,6 +170,16 @@ fn a_mistake_is_answered_with_the_input_the_reason_and_a_next_step() {
         &["report", "--lake", "empty"],
         &["report", "--lake", "empty", "--format", "pdf"],
         &["report", "--lake", "absent", "--output", "report.html"],
+        &["diff", "--lake", "empty"],
+        &["diff", "--lake", "empty", "2026-11-20", "latest"],
+        &["diff", "--lake", "empty", "a", "b", "c"],
+        &["costs", "--lake", "empty", "--tag", "owner"],
+        &["costs", "--lake", "empty", "--format", "html"],
+        &["export", "--lake", "empty"],
+        &["export", "--lake", "empty", "--format", "xml"],
+        &["export", "--lake", "empty", "--format", "sarif"],
+        &["mcp"],
+        &["mcp", "--lake", "absent"],
     ];
     insta::assert_snapshot!(transcript(folder.path(), mistakes));
 }

@@ -4,8 +4,12 @@
 
 mod athena;
 mod collect;
+#[cfg(feature = "sql")]
+mod costs;
 #[cfg(feature = "sandbox")]
 mod demo;
+#[cfg(feature = "sql")]
+mod diff;
 pub mod exit;
 #[cfg(feature = "sql")]
 mod export;
@@ -27,6 +31,8 @@ mod report;
 mod sandbox;
 mod selection;
 pub mod settings;
+#[cfg(feature = "sql")]
+mod sheet;
 mod summary;
 mod terminal;
 #[cfg(feature = "sql")]
@@ -74,17 +80,23 @@ enum Command {
     /// Ask a lake in SQL
     #[cfg(feature = "sql")]
     Query(query::QueryArguments),
-    /// Findings for other tools: code scanning, security lakes, AWS Security Hub
-    #[cfg(feature = "sql")]
-    Export(export::ExportArguments),
-    /// Serve a lake to assistants that speak MCP, on stdin and stdout
-    #[cfg(feature = "sql")]
-    Mcp(mcp::McpArguments),
     /// What a snapshot says and does not say, for people who were not there: a page for a browser, or findings and numbers
     #[cfg(feature = "sql")]
     Report(report::ReportArguments),
+    /// What changed between two snapshots: keys, policies, grants, findings
+    #[cfg(feature = "sql")]
+    Diff(diff::DiffArguments),
+    /// What the keys cost a month, by account and tag, and what of it can be saved
+    #[cfg(feature = "sql")]
+    Costs(costs::CostsArguments),
+    /// Findings for other tools: code scanning, security lakes, AWS Security Hub
+    #[cfg(feature = "sql")]
+    Export(export::ExportArguments),
     /// Amazon Athena: its database, tables, views and saved queries over a lake on S3
     Athena(athena::AthenaCommand),
+    /// Serve a lake to assistants that speak MCP, on stdin and stdout
+    #[cfg(feature = "sql")]
+    Mcp(mcp::McpArguments),
     /// Serve a simulated organization on loopback, for trying things out
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArguments),
@@ -137,6 +149,10 @@ fn run(program: Program) -> Result<Exit, Trouble> {
             #[cfg(feature = "sql")]
             Command::Report(arguments) => report::run(arguments, settings).await,
             Command::Athena(command) => athena::run(command, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Diff(arguments) => diff::run(arguments, settings).await,
+            #[cfg(feature = "sql")]
+            Command::Costs(arguments) => costs::run(arguments, settings).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
         }

@@ -2,5 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod asked;
+pub mod costs;
+pub mod diff;
 pub mod export;
 pub mod report;
+mod sheet;
+
+pub use sheet::Sheet;
