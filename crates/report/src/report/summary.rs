@@ -1,5 +1,8 @@
 //! What a snapshot comes to, in numbers, each with what is not known beside it.
 
+// Fields are named as the columns that they are read from.
+#![allow(clippy::struct_field_names, reason = "a column is named for what it is, also where the row is named so")]
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
