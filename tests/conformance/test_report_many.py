@@ -44,7 +44,7 @@ def many(program: Program, demo_lake: Path, tmp_path_factory: pytest.TempPathFac
     (counted,) = duckdb.sql(f"SELECT count(*) FROM read_parquet('{keys}')").fetchone()
     report_lakes.many(demo_lake, folder / "lake", -(-KEYS // counted))
     page = folder / "report.html"
-    finished = program.run("report", "--lake", str(folder / "lake"), "--memory", "256", "--output", str(page), timeout=1800).expect(EXIT_DONE)
+    finished = program.run("report", "--lake", str(folder / "lake"), "--output", str(page), timeout=1800).expect(EXIT_DONE)
     # Of the greatest of all programs that were run: of this one, which is by far that.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     print(f"\nreport of {counted * -(-KEYS // counted)} keys: {finished.seconds:.0f} s, {page.stat().st_size / 1e6:.0f} MB, peak of resident memory {peak} MiB")

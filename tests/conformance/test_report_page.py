@@ -45,6 +45,8 @@ def test_no_section_runs_what_aws_says_or_asks_a_network(report: Reading, hostil
         # One that runs; the others are data.
         assert report.page.evaluate("[...document.scripts].filter(({ type }) => type === '').length") == 1, route
         assert "owned" not in report.page.title().partition("–")[2], route
+        shown = report.page.locator("body").inner_text()
+        assert [wrong for wrong in ("[object ", "undefined", "NaN") if wrong in shown] == [], route
     assert report.misdeeds() == []
 
 

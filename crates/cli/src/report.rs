@@ -43,21 +43,18 @@ pub(crate) async fn run(arguments: ReportArguments, settings: Settings) -> Resul
     }
     let lake = arguments.lake.open(&settings).await?;
     let engine = Arc::new(query::open(&lake, arguments.memory as usize).await?);
-    match &arguments.output {
-        Some(path) => {
-            let mut file = OutputFile::create(path)?;
-            report::write(engine, arguments.format, file.writer()).await.map_err(|error| trouble(&error))?;
-            file.keep()?;
-        }
-        None => {
-            let stdout = BufWriter::new(std::io::stdout());
-            let mut out: Box<dyn Write + Send> = if on_terminal { Box::new(TerminalWriter::new(stdout)) } else { Box::new(stdout) };
-            match report::write(engine, arguments.format, &mut out).await {
-                // A reader that went away, such as `head`, is no failure.
-                Err(error) if error.is_broken_pipe() => {}
-                written => written.map_err(|error| trouble(&error))?,
-            }
-        }
+    if let Some(path) = &arguments.output {
+        let mut file = OutputFile::create(path)?;
+        report::write(engine, arguments.format, file.writer()).await.map_err(|error| trouble(&error))?;
+        file.keep()?;
+        return Ok(Exit::Done);
+    }
+    let stdout = BufWriter::new(std::io::stdout());
+    let mut out: Box<dyn Write + Send> = if on_terminal { Box::new(TerminalWriter::new(stdout)) } else { Box::new(stdout) };
+    match report::write(engine, arguments.format, &mut out).await {
+        // A reader that went away, such as `head`, is no failure.
+        Err(error) if error.is_broken_pipe() => {}
+        written => written.map_err(|error| trouble(&error))?,
     }
     Ok(Exit::Done)
 }

@@ -94,10 +94,7 @@ pub enum ReportError {
 impl ReportError {
     /// Whether whoever reads the output went away, as `head` does.
     pub fn is_broken_pipe(&self) -> bool {
-        let error = match self {
-            Self::Output(error) | Self::Query(QueryError::Output(error)) => error,
-            _ => return false,
-        };
+        let (Self::Output(error) | Self::Query(QueryError::Output(error))) = self else { return false };
         error.kind() == std::io::ErrorKind::BrokenPipe
     }
 }

@@ -64,7 +64,7 @@ impl Reader {
             is_one_of("run_id", runs.iter().map(|run| run.run_id.as_str()))
         );
         let accounts = format!("SELECT account_id, count(*) AS keys FROM keys WHERE {} GROUP BY account_id ORDER BY account_id", reader.shown);
-        reader.turns = turns(reader.rows("the accounts", &accounts).await?);
+        reader.turns = turns(&reader.rows::<AccountKeys>("the accounts", &accounts).await?);
         Ok(reader)
     }
 
@@ -107,10 +107,10 @@ impl Reader {
     }
 }
 
-fn turns(accounts: Vec<AccountKeys>) -> Vec<String> {
+fn turns(accounts: &[AccountKeys]) -> Vec<String> {
     let mut turns = Vec::new();
     let (mut together, mut keys) = (Vec::new(), 0);
-    for account in &accounts {
+    for account in accounts {
         if keys > 0 && keys + account.keys > KEYS_AT_ONCE {
             turns.push(is_one_of("account_id", std::mem::take(&mut together)));
             keys = 0;
@@ -130,8 +130,8 @@ mod tests {
     fn accounts_are_asked_for_together_until_they_have_many_keys() {
         let accounts = [("1", 10), ("2", 7_000), ("3", 990), ("4", 1), ("5", 100_000), ("6", 1)];
         let accounts = accounts.map(|(id, keys)| AccountKeys { account_id: id.to_owned(), keys });
-        assert_eq!(turns(accounts.into()), ["account_id IN ('1', '2', '3')", "account_id IN ('4')", "account_id IN ('5')", "account_id IN ('6')"]);
-        assert_eq!(turns(Vec::new()), ["FALSE"]);
+        assert_eq!(turns(&accounts), ["account_id IN ('1', '2', '3')", "account_id IN ('4')", "account_id IN ('5')", "account_id IN ('6')"]);
+        assert_eq!(turns(&[]), ["FALSE"]);
     }
 
     #[test]

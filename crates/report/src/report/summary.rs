@@ -1,5 +1,8 @@
 //! What a snapshot comes to, in numbers, each with what is not known beside it.
 
+// Fields are named as the columns that they are read from.
+#![allow(clippy::struct_field_names, reason = "a column is named for what it is, also where the row is named so")]
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -291,12 +294,12 @@ fn only<T: Default>(mut rows: Vec<T>) -> T {
 /// Keys by concern; one key may have several. The labels are those of the AWS workshop.
 fn concerns() -> String {
     let labels = ["Key policy overly permissive", "External account", "Access provided to IAM user", "Principal is account"];
-    let labelled = labels.map(|label| format!("SELECT '{label}' AS name, count(CASE WHEN concern LIKE '%{label}%' THEN 1 END) AS keys FROM key_overview"));
-    format!(
-        "{} UNION ALL SELECT 'no concern' AS name, count(CASE WHEN concern = '' THEN 1 END) AS keys FROM key_overview \
-         UNION ALL SELECT 'not known' AS name, count(CASE WHEN concern IS NULL THEN 1 END) AS keys FROM key_overview",
-        labelled.join(" UNION ALL ")
-    )
+    let labelled = labels.map(|label| (label, format!("concern LIKE '%{label}%'")));
+    let rest = [("no concern", "concern = ''".to_owned()), ("not known", "concern IS NULL".to_owned())];
+    let questions = labelled.into_iter().chain(rest).enumerate();
+    let questions =
+        questions.map(|(place, (name, is))| format!("SELECT {place} AS place, '{name}' AS name, count(CASE WHEN {is} THEN 1 END) AS keys FROM key_overview"));
+    format!("SELECT name, keys FROM ({}) c ORDER BY place", questions.collect::<Vec<_>>().join(" UNION ALL "))
 }
 
 /// Customer managed keys by what is known of their use. Which are known not to be used any more the view `stale_keys_90d` says.

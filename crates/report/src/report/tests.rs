@@ -3,6 +3,7 @@ use std::io::Read;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use flate2::read::ZlibDecoder;
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
 
 use super::{
     Format,
@@ -15,6 +16,12 @@ async fn report(format: Format) -> String {
     let mut out = Vec::new();
     write(engine, format, &mut out).await.unwrap();
     String::from_utf8(out).unwrap()
+}
+
+/// The page, written once for all tests that look at it.
+async fn page() -> &'static str {
+    static PAGE: OnceCell<String> = OnceCell::const_new();
+    PAGE.get_or_init(|| report(Format::Html)).await
 }
 
 /// The pieces of the page's data, opened.
@@ -50,7 +57,7 @@ async fn json_is_one_object_with_the_summary_and_the_views() {
 
 #[tokio::test]
 async fn the_page_says_the_summary_in_html_and_nothing_of_it_is_markup_of_others() {
-    let page = report(Format::Html).await;
+    let page = page().await;
     assert!(!page.contains("alert(1)</script>"), "a text of others ends an element");
     let summary = page.split_once("<main ").unwrap().1.split_once("<section id=\"view\"").unwrap().0;
     insta::assert_snapshot!(summary.replace("><", ">\n<"));
@@ -58,7 +65,7 @@ async fn the_page_says_the_summary_in_html_and_nothing_of_it_is_markup_of_others
 
 #[tokio::test]
 async fn the_page_holds_everything_about_each_key() {
-    let pieces = pieces(&report(Format::Html).await);
+    let pieces = pieces(page().await);
     let names: Vec<&String> = pieces.keys().collect();
     insta::assert_json_snapshot!("parts_of_the_page", names);
     insta::assert_json_snapshot!("pages_of_keys", pieces["key_pages"]);
@@ -68,7 +75,7 @@ async fn the_page_holds_everything_about_each_key() {
 
 #[tokio::test]
 async fn the_page_admits_its_own_script_and_style_and_nothing_else() {
-    let page = report(Format::Html).await;
+    let page = page().await;
     let policy = page.split_once("http-equiv=\"Content-Security-Policy\" content=\"").unwrap().1.split_once('"').unwrap().0;
     let rules: Vec<&str> = policy.split("; ").map(|rule| rule.split_once(" 'sha256-").map_or(rule, |(name, _)| name)).collect();
     assert_eq!(rules, ["default-src 'none'", "script-src", "style-src", "img-src data:", "base-uri 'none'", "form-action 'none'"]);

@@ -47,15 +47,14 @@ impl Column {
     fn push(&mut self, cell: Cell<'_>) {
         let value = match cell {
             Cell::Null => Value::Null,
-            Cell::Text(text) => match self.places.get(text.as_ref()) {
-                Some(place) => json!(place),
-                None => {
-                    let place = self.texts.len();
-                    self.texts.push(text.as_ref().to_owned());
-                    self.places.insert(text.into_owned(), place);
-                    json!(place)
-                }
-            },
+            Cell::Text(text) => {
+                let next = self.texts.len();
+                let place = *self.places.entry(text.into_owned()).or_insert_with_key(|text| {
+                    self.texts.push(text.clone());
+                    next
+                });
+                json!(place)
+            }
             Cell::Number(number) => serde_json::from_str(&number).unwrap_or(Value::String(number)),
             Cell::Boolean(value) => Value::Bool(value),
             Cell::Nested(value) => Value::String(value.to_string()),
@@ -74,7 +73,7 @@ impl Column {
 
 /// The columns of a table's next piece.
 pub(super) struct Columns {
-    columns: Vec<Column>,
+    parts: Vec<Column>,
     names: Vec<String>,
     rows: usize,
     first: u64,
@@ -84,11 +83,11 @@ impl Columns {
     /// Writes all rows of a table, a piece at least, so that the script knows the columns of an empty one.
     pub(super) async fn write_all<W: Write>(out: &mut W, part: &str, mut result: QueryResult) -> Result<(), ReportError> {
         let names: Vec<String> = result.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let mut columns = Self { columns: names.iter().map(|_| Column::default()).collect(), names, rows: 0, first: 0 };
+        let mut columns = Self { parts: names.iter().map(|_| Column::default()).collect(), names, rows: 0, first: 0 };
         while let Some(batch) = result.next().await {
             let batch = batch?;
             for row in 0..batch.num_rows() {
-                for (column, values) in columns.columns.iter_mut().zip(batch.columns()) {
+                for (column, values) in columns.parts.iter_mut().zip(batch.columns()) {
                     column.push(cell(values, row).map_err(kms_insights_query::QueryError::from)?);
                 }
                 columns.rows += 1;
@@ -104,7 +103,7 @@ impl Columns {
     }
 
     fn write<W: Write>(&mut self, out: &mut W, part: &str) -> io::Result<()> {
-        let values: Vec<Value> = self.columns.iter_mut().map(Column::take).collect();
+        let values: Vec<Value> = self.parts.iter_mut().map(Column::take).collect();
         let piece = json!({ "rows": self.rows, "names": self.names, "columns": values });
         write_piece(out, part, self.first, &serde_json::to_vec(&piece)?)?;
         self.first += self.rows as u64;

@@ -226,17 +226,13 @@ impl Rows {
     /// Fetches rows until there is one at hand.
     async fn settle(&mut self) -> Result<(), ReportError> {
         while self.batch.as_ref().is_none_or(|batch| self.row >= batch.num_rows()) {
-            match self.result.next().await {
-                Some(batch) => {
-                    self.batch = Some(batch?);
-                    self.row = 0;
-                }
-                None => {
-                    self.batch = None;
-                    self.at = None;
-                    return Ok(());
-                }
-            }
+            let Some(batch) = self.result.next().await else {
+                self.batch = None;
+                self.at = None;
+                return Ok(());
+            };
+            self.batch = Some(batch?);
+            self.row = 0;
         }
         let mut at = String::new();
         for column in 0..self.place {
@@ -315,7 +311,7 @@ pub(super) async fn write<W: Write>(reader: &Reader, out: &mut W) -> Result<(), 
         keys.push(&mut text)?;
         let mut whole = Map::new();
         for (part, rows) in &mut parts {
-            text.push_str(&format!(",\"{}\":", part.name));
+            text.extend([",\"", part.name, "\":"]);
             let count = rows.push_of(&place, part.most, &mut text).await?;
             if count > part.most {
                 whole.insert(part.name.to_owned(), json!(count));

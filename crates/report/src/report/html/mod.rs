@@ -53,7 +53,7 @@ pub(super) async fn write<W: Write + Send>(reader: &Reader, out: &mut W) -> Resu
         let rows = if section.by_account { reader.stream_by_account(&sql).await? } else { reader.stream(&sql.replace("{shown}", reader.shown())).await? };
         Columns::write_all(out, section.name, rows).await?;
     }
-    write!(out, "<script>{SCRIPT}</script>\n")?;
+    writeln!(out, "<script>{SCRIPT}</script>")?;
     keys::write(reader, out).await?;
     out.write_all(page::END.as_bytes())?;
     Ok(())

@@ -102,9 +102,9 @@ fn title(summary: &Summary) -> String {
     let mut html = format!("<h1 id=\"summary-title\" tabindex=\"-1\">KMS keys of {}</h1>\n", escaped(&summary.subject()));
     for run in &summary.runs {
         let about = if summary.runs.len() > 1 { format!("{}: ", escaped(&run.subject())) } else { String::new() };
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<p class=\"when\">{about}<span class=\"chip {status}\">{status}</span> Collected from <time datetime=\"{}\">{}</time> to <time datetime=\"{}\">{}</time> by kms-insights {}. {} in {}.</p>\n",
+            "<p class=\"when\">{about}<span class=\"chip {status}\">{status}</span> Collected from <time datetime=\"{}\">{}</time> to <time datetime=\"{}\">{}</time> by kms-insights {}. {} in {}.</p>",
             run.started_at.to_rfc3339(),
             minute(run.started_at),
             run.finished_at.to_rfc3339(),
@@ -503,6 +503,6 @@ fn about(summary: &Summary) -> String {
         };
         let _ = write!(html, "<p>CloudTrail's log files{days} were read by {}.</p>", counted(files.scans, "scan"));
     }
-    let _ = write!(html, "<p>Written by kms-insights {}.</p></div>\n", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(html, "<p>Written by kms-insights {}.</p></div>", env!("CARGO_PKG_VERSION"));
     html
 }
