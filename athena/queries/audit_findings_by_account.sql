@@ -9,6 +9,6 @@ SELECT
     sum(k.findings) AS findings,
     sum(k.waived_findings) AS waived_findings,
     count(k.facts_lacking) AS keys_not_read_whole
-FROM kms_insights_database.key_overview AS k
+FROM "kms_insights_database".key_overview AS k
 GROUP BY k.account_id, k.account_name
 ORDER BY keys_at_worst_critical DESC, keys_at_worst_high DESC, k.account_id

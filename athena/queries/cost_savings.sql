@@ -7,6 +7,6 @@ SELECT
     sum(CASE WHEN s.certainty = 'unknown' THEN s.keys ELSE 0 END) AS keys_perhaps,
     sum(CASE WHEN s.certainty = 'unknown' THEN s.monthly_cost_usd END) AS saved_perhaps_usd,
     sum(s.keys_without_price) AS keys_without_price
-FROM kms_insights_database.monthly_savings AS s
+FROM "kms_insights_database".monthly_savings AS s
 GROUP BY s.account_id, s.account_name
 ORDER BY COALESCE(sum(CASE WHEN s.certainty = 'recorded' THEN s.monthly_cost_usd END), 0.0) DESC, s.account_id

@@ -1,7 +1,7 @@
 -- Who changed a key or who can use it, from where, and did it succeed: policies, grants, state, deletion, as CloudTrail recorded it?
 WITH events AS (
     SELECT *
-    FROM kms_insights_database.key_events
+    FROM "kms_insights_database".key_events
     -- From this day to that.
     WHERE event_date BETWEEN CAST(date_add('day', -30, current_date) AS varchar) AND CAST(current_date AS varchar)
 )

@@ -1,7 +1,7 @@
 -- Who was denied, or failed to use a key, day by day and most often first: somebody who tries doors, or an application that lost its key?
 WITH calls AS (
     SELECT *
-    FROM kms_insights_database.key_usage_daily
+    FROM "kms_insights_database".key_usage_daily
     -- From this day to that.
     WHERE event_date BETWEEN CAST(date_add('day', -30, current_date) AS varchar) AND CAST(current_date AS varchar)
 )

@@ -5,7 +5,7 @@ WITH parameters AS (
 ),
 calls AS (
     SELECT *
-    FROM kms_insights_database.key_usage_daily
+    FROM "kms_insights_database".key_usage_daily
     -- Since when it is looked for earlier uses.
     WHERE event_date >= CAST(date_add('day', -90, current_date) AS varchar)
 )

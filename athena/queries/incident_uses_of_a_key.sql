@@ -5,7 +5,7 @@ WITH parameters AS (
 ),
 calls AS (
     SELECT *
-    FROM kms_insights_database.key_usage_daily
+    FROM "kms_insights_database".key_usage_daily
     -- From this day to that.
     WHERE event_date BETWEEN CAST(date_add('day', -30, current_date) AS varchar) AND CAST(current_date AS varchar)
 )

@@ -406,7 +406,7 @@ mod tests {
     fn findings_are_those_that_nobody_puts_up_with_and_at_least_as_bad() {
         let of = |json: &str| serde_json::from_str::<FindingsRequest>(json).unwrap().condition().unwrap();
         assert_eq!(of("{}"), "NOT waived");
-        assert_eq!(of(r#"{"at_least": "high", "waived": true}"#), "severity IN ('high', 'critical')");
+        assert_eq!(of(r#"{"at_least": "high", "waived": true}"#), "severity IN ('critical', 'high')");
     }
 
     #[test]
