@@ -40,7 +40,8 @@ pub(super) struct Answer {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Snapshot {
     run_id: String,
-    snapshot_date: String,
+    #[serde(rename = "snapshot_date")]
+    date: String,
     /// `complete` or `partial`.
     status: String,
     organization_id: Option<String>,
@@ -82,7 +83,7 @@ impl Snapshot {
         (!lacks.is_empty()).then(|| {
             format!(
                 "The snapshot of {} does not know everything: {}. What is not listed may still exist; ask `coverage` what lacks before you conclude that something is not there.",
-                self.snapshot_date,
+                self.date,
                 lacks.join(", ")
             )
         })

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::{exit::Trouble, query};
 
 /// For so long an engine shows the runs that were published when it was opened. Opening one lists the runs.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_mins(1);
 
 /// A lake, and the engine that was opened over it last.
 #[derive(Debug)]

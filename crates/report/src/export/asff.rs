@@ -48,7 +48,7 @@ pub(super) fn finding(finding: &Finding) -> Value {
     let at = time(finding.finished_at);
     let mut told = json!({
         "SchemaVersion": "2018-10-08",
-        "Id": format!("kms-insights/{}", finding.finding_id),
+        "Id": format!("kms-insights/{}", finding.id),
         "ProductArn": format!("arn:{partition}:securityhub:{region}:{account}:product/{account}/default"),
         "GeneratorId": format!("kms-insights/{}", finding.rule),
         "AwsAccountId": account,

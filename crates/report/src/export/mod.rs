@@ -114,7 +114,8 @@ impl Snapshot {
 /// A finding, with what other tools ask of its key.
 #[derive(Clone, Debug, Deserialize)]
 struct Finding {
-    finding_id: String,
+    #[serde(rename = "finding_id")]
+    id: String,
     rule: String,
     severity: Severity,
     confidence: Confidence,
@@ -201,7 +202,7 @@ pub async fn write<W: Write + Send>(engine: &Engine, standard: Standard, at_leas
     let mut written = 0_u64;
     out.write_all(
         match standard {
-            Standard::Sarif => sarif::head(&snapshots)?,
+            Standard::Sarif => sarif::head(&snapshots),
             Standard::Ocsf => String::new(),
             Standard::Asff => "[".to_owned(),
         }

@@ -51,7 +51,7 @@ pub(super) fn event(finding: &Finding) -> Value {
             "version": VERSION, "profiles": ["cloud"], "event_code": finding.rule,
             "product": { "name": "kms-insights", "vendor_name": "kms-insights", "version": env!("CARGO_PKG_VERSION") },
         },
-        "finding_info": { "uid": finding.finding_id, "title": finding.title, "types": [finding.rule] },
+        "finding_info": { "uid": finding.id, "title": finding.title, "types": [finding.rule] },
         "compliance": {
             "control": finding.rule, "standards": ["kms-insights"], "status_id": compliance_id, "status": compliance,
             "desc": rule.map_or(finding.title.as_str(), |rule| rule.title),

@@ -5,12 +5,12 @@
 use kms_insights_findings::{RULES, Severity};
 use serde_json::{Value, json};
 
-use super::{ExportError, Finding, Snapshot};
+use super::{Finding, Snapshot};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// What stands before the first result.
-pub(super) fn head(snapshots: &[Snapshot]) -> Result<String, ExportError> {
+pub(super) fn head(snapshots: &[Snapshot]) -> String {
     let rules: Vec<Value> = RULES
         .iter()
         .map(|rule| {
@@ -31,12 +31,12 @@ pub(super) fn head(snapshots: &[Snapshot]) -> Result<String, ExportError> {
         .collect();
     let ended = snapshots.iter().map(|snapshot| snapshot.finished_at).max();
     let invocation = json!({ "executionSuccessful": true, "endTimeUtc": ended, "toolExecutionNotifications": told });
-    Ok(format!(
+    format!(
         "{{\"$schema\":{},\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{{\"driver\":{}}},\"invocations\":[{}],\"columnKind\":\"unicodeCodePoints\",\"results\":[",
         json!(SCHEMA),
         driver,
         invocation
-    ))
+    )
 }
 
 /// What stands behind the last result.
@@ -50,7 +50,7 @@ pub(super) fn result(finding: &Finding) -> Value {
         "level": level(finding.severity),
         "message": { "text": message(&format!("{}{cause}", finding.title)) },
         "locations": [{ "logicalLocations": [{ "name": finding.name(), "fullyQualifiedName": finding.key_arn, "kind": "resource" }] }],
-        "partialFingerprints": { "kmsInsightsFinding/v1": finding.finding_id },
+        "partialFingerprints": { "kmsInsightsFinding/v1": finding.id },
         "properties": {
             "severity": finding.severity, "confidence": finding.confidence, "account_id": finding.account_id, "account_name": finding.account_name, "region": finding.region,
             "evidence": finding.evidence(), "remediation": finding.remediation,

@@ -2,7 +2,7 @@ use super::*;
 
 fn outside() -> Finding {
     Finding {
-        finding_id: "5f3a".to_owned(),
+        id: "5f3a".to_owned(),
         rule: "outside-organization".to_owned(),
         severity: Severity::High,
         confidence: Confidence::Certain,
