@@ -41,7 +41,7 @@ class Many:
 def many(program: Program, demo_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Many:
     folder = tmp_path_factory.mktemp("many")
     (keys,) = report_lakes.files_of(demo_lake, "keys")
-    (counted,) = duckdb.sql(f"SELECT count(*) FROM read_parquet('{keys}')").fetchone()
+    ((counted,),) = duckdb.sql(f"SELECT count(*) FROM read_parquet('{keys}')").fetchall()
     report_lakes.many(demo_lake, folder / "lake", -(-KEYS // counted))
     page = folder / "report.html"
     finished = program.run("report", "--lake", str(folder / "lake"), "--output", str(page), timeout=1800).expect(EXIT_DONE)
