@@ -179,7 +179,8 @@ impl Scan {
         let (mut reading, mut read_ahead) = (FuturesUnordered::new(), Vec::new());
         let (full, mut batches) = mpsc::channel(1);
         loop {
-            while reading.len() < CONCURRENT_FETCHES {
+            // What was read ahead is in memory until its day comes.
+            while reading.len() + read_ahead.len() < CONCURRENT_FETCHES {
                 if let Some((place, file)) = waiting.pop_front() {
                     let read = self.desks.clone().read(file, Arc::clone(&self.source), Arc::clone(&self.use_events), full.clone());
                     // As tasks, so that the next file is begun while what was found in this one is added up.
@@ -216,7 +217,7 @@ impl Scan {
                         self.take(read, &day.earlier).await?;
                         day.left -= 1;
                     } else {
-                        // Which record of a call counts must not hang on which file was read first.
+                        // Which record of a call counts must not hang on which file was read first. Large files, which hand on what they tell before their end, are counted as they come.
                         read_ahead.push(read);
                     }
                 }

@@ -136,7 +136,7 @@ struct Tile {
 impl Tile {
     fn html(&self) -> String {
         let unknown = if self.not_known == 0 {
-            "<span class=\"all-known\">nothing else unknown</span>".to_owned()
+            "<span class=\"all-known\">known of every key listed</span>".to_owned()
         } else {
             linked(Some(self.unknown_route), &format!("<span class=\"hatched\">{}</span> {}", grouped(self.not_known), escaped(self.what)))
         };
