@@ -86,11 +86,12 @@ def test_everything_that_is_offered_reads_and_says_what_it_takes(assistant: Assi
 def test_every_answer_names_its_snapshot_and_says_what_that_does_not_know(assistant: Assistant, tool: str) -> None:
     answer = assistant.ask(tool, limit=1)
     (snapshot,) = answer["snapshots"]
-    (run,) = assistant.rows("SELECT run_id, snapshot_date, status, keys_incomplete, accounts_partial FROM latest_run")
+    (run,) = assistant.rows("SELECT run_id, snapshot_date, status, keys_incomplete, accounts_partial, accounts_skipped FROM latest_run")
     assert snapshot.keys() == SNAPSHOT
     assert {name: snapshot[name] for name in run} == run
     doubt = (
-        f"The snapshot of {run['snapshot_date']} does not know everything: not all could be read of {run['accounts_partial']} accounts, facts lack of {run['keys_incomplete']} keys. "
+        f"The snapshot of {run['snapshot_date']} does not know everything: not all could be read of {run['accounts_partial']} accounts, facts lack of {run['keys_incomplete']} keys, "
+        f"left out, being suspended, closed or not yet active, were {run['accounts_skipped']} accounts. "
         "What is not listed may still exist; ask `coverage` what lacks before you conclude that something is not there."
     )
     assert doubt in answer["keep_in_mind"]
@@ -117,6 +118,11 @@ def test_a_key_is_described_by_any_of_its_names_and_what_could_not_be_read_is_sa
     assert by_alias == by_arn
     (overview,) = assistant.rows(f"SELECT * FROM key_overview WHERE key_arn = '{key['key_arn']}'")
     assert by_arn["overview"] == overview
+
+    (crowded,) = assistant.rows("SELECT key_arn FROM key_access GROUP BY key_arn HAVING count(*) > 100 ORDER BY key_arn LIMIT 1")
+    cut = assistant.ask("describe_key", key=crowded["key_arn"])
+    assert len(cut["rows"][0]["access"]) == 100
+    assert "Only the first 100 ways in are listed; there may be more: ask `who_can_use`." in cut["keep_in_mind"]
 
     (hidden,) = assistant.rows("SELECT key_arn FROM keys WHERE policy_status = 'denied' ORDER BY key_arn LIMIT 1")
     ways = assistant.ask("who_can_use", key=hidden["key_arn"])

@@ -78,6 +78,10 @@ impl Snapshot {
         say("nothing could be read of", self.accounts_failed, "account");
         say("not all could be read of", self.accounts_partial, "account");
         say("facts lack of", self.keys_incomplete, "key");
+        say("left out, being suspended, closed or not yet active, were", self.accounts_skipped, "account");
+        if lacks.is_empty() && self.status != "complete" {
+            lacks.push("the run is partial".to_owned());
+        }
         let scope = (self.scope != "whole").then(|| "it was limited to some accounts or Regions".to_owned());
         let lacks: Vec<String> = scope.into_iter().chain(lacks).collect();
         (!lacks.is_empty()).then(|| {

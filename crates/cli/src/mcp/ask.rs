@@ -20,6 +20,10 @@ use crate::{
 /// Of a description of one key: so many findings, and so many ways in.
 const MOST_OF_A_KEY: usize = 100;
 
+/// Those whom nobody would miss in a list that is cut come last.
+const FURTHEST_FIRST: &str = "CASE t.trust WHEN 'public' THEN 0 WHEN 'outside' THEN 1 WHEN 'unknown' THEN 2 WHEN 'trusted' THEN 3 WHEN 'organization' THEN 4 WHEN 'aws_service' THEN 5 ELSE 6 END";
+const WORST_FIRST: &str = "CASE t.severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END";
+
 const USAGE_NOTE: &str = "usage_verdict `unknown` is not `never_used`: no use is recorded, and the records do not prove that there was none. AWS advises against deleting a key on \
     last use alone: volumes, snapshots and backups may need it without ever calling KMS. Disabling it first, and watching for failed calls, is reversible.";
 const ACCESS_NOTE: &str = "These are the ways in that the key's own policies and grants open. IAM policies of the principals are not read: where `kind` is `delegation`, the account's IAM \
@@ -76,22 +80,27 @@ pub(super) async fn describe(engine: &Arc<Engine>, request: &KeyRequest, place: 
         .await?;
     let findings: Vec<Value> = ledger
         .rows(&format!(
-            "SELECT t.rule, t.severity, t.confidence, t.title, t.cause, t.remediation, t.waived_until, t.waiver_reason FROM {} ORDER BY t.rule, t.finding_id LIMIT {MOST_OF_A_KEY}",
+            "SELECT t.rule, t.severity, t.confidence, t.title, t.cause, t.remediation, t.waived_until, t.waiver_reason FROM {} ORDER BY {WORST_FIRST}, t.rule, t.finding_id LIMIT {MOST_OF_A_KEY}",
             of_shown("findings", &arn)
         ))
         .await?;
     let access: Vec<Value> = ledger
         .rows(&format!(
-            "SELECT t.who, t.trust, t.kind, t.capability, t.fence, t.certainty, t.cause FROM {} ORDER BY t.trust, t.who, t.capability, t.fence LIMIT {MOST_OF_A_KEY}",
+            "SELECT t.who, t.trust, t.kind, t.capability, t.fence, t.certainty, t.cause FROM {} ORDER BY {FURTHEST_FIRST}, t.who, t.capability, t.fence LIMIT {MOST_OF_A_KEY}",
             of_shown("key_access", &arn)
         ))
         .await?;
+    let is_cut = [("findings", "findings", findings.len()), ("ways in", "who_can_use", access.len())].into_iter().filter(|(_, _, len)| *len == MOST_OF_A_KEY);
+    let cut: Vec<String> =
+        is_cut.map(|(what, tool, _)| format!("Only the first {MOST_OF_A_KEY} {what} are listed; there may be more: ask `{tool}`.")).collect();
     let first = |mut rows: Vec<Value>| if rows.is_empty() { Value::Null } else { rows.swap_remove(0) };
     let described = json!({
         "overview": first(overview), "facts": first(key), "last_use": first(last_use),
-        "findings": findings, "findings_shown_at_most": MOST_OF_A_KEY, "access": access, "access_shown_at_most": MOST_OF_A_KEY,
+        "findings": findings, "access": access,
     });
-    Answer::of_one(engine, described, &[USAGE_NOTE, ACCESS_NOTE]).await
+    let mut answer = Answer::of_one(engine, described, &[USAGE_NOTE, ACCESS_NOTE]).await?;
+    answer.keep_in_mind.extend(cut);
+    Ok(answer)
 }
 
 pub(super) async fn access(engine: &Arc<Engine>, request: &AccessRequest, place: &str, most: usize) -> Result<Answer, Trouble> {
@@ -100,8 +109,8 @@ pub(super) async fn access(engine: &Arc<Engine>, request: &AccessRequest, place:
     let columns = "t.key_arn, t.who, t.who_kind, t.who_account, t.trust, t.kind, t.capability, t.actions, t.fence, t.on_behalf_of, t.resource, t.certainty, t.reason, \
         t.cause, t.policy_name, t.statement_index, t.grant_id";
     let rows_of = format!("{}{capability}", of_shown("key_access", &arn));
-    let order = "t.trust, t.who, t.capability, t.cause, t.policy_name, t.statement_index, t.grant_id, t.fence";
-    let mut answer = page(engine, columns, &rows_of, order, Page { limit: request.limit, offset: request.offset }, most, &[ACCESS_NOTE]).await?;
+    let order = format!("{FURTHEST_FIRST}, t.who, t.capability, t.cause, t.policy_name, t.statement_index, t.grant_id, t.fence, t.resource");
+    let mut answer = page(engine, columns, &rows_of, &order, Page { limit: request.limit, offset: request.offset }, most, &[ACCESS_NOTE]).await?;
     let unread: Vec<Value> = Ledger::new(Arc::clone(engine))
         .rows(&format!(
             "SELECT t.policy_status, t.ram_policy_status, t.grants_status, t.policy_error FROM {} AND (t.policy_status IN ('denied', 'failed') \
@@ -151,7 +160,7 @@ pub(super) async fn costs(engine: &Arc<Engine>, request: &AccountRequest, most: 
 
 pub(super) async fn changes(engine: &Arc<Engine>, request: &AccountRequest, most: usize) -> Result<Answer, Trouble> {
     let rows_of = format!("changes_since_previous WHERE {}", request.condition()?);
-    page(engine, "*", &rows_of, "account_id, region, key_arn, subject, finding_id, change", request.page(), most, &[CHANGES_NOTE]).await
+    page(engine, "*", &rows_of, "account_id, region, key_arn, subject, finding_id, grant_id, change", request.page(), most, &[CHANGES_NOTE]).await
 }
 
 pub(super) async fn coverage(engine: &Arc<Engine>, request: &AccountRequest, most: usize) -> Result<Answer, Trouble> {
