@@ -1,9 +1,6 @@
 //! An answer for people, or its rows for programs: on stdout or in a file.
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::{io::Write as _, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use kms_insights_query::{
@@ -11,7 +8,7 @@ use kms_insights_query::{
     output::{self, Format as RowFormat, TableLayout},
 };
 
-use crate::{exit::Trouble, query, terminal};
+use crate::{exit::Trouble, output_file::OutputFile, query, terminal};
 
 /// How an answer is written, and where.
 #[derive(Debug, Args)]
@@ -49,7 +46,11 @@ impl SheetArguments {
     /// Puts text where it was asked for.
     pub(crate) fn put(&self, text: &str) -> Result<(), Trouble> {
         match (&self.output, self.format) {
-            (Some(path), _) => put_in_file(path, text.as_bytes()),
+            (Some(path), _) => {
+                let mut file = OutputFile::create(path)?;
+                file.writer().write_all(text.as_bytes()).map_err(|error| query::trouble(&error.into()))?;
+                file.keep()
+            }
             (None, Format::Json) => terminal::print(&terminal::printable_json(text)),
             (None, _) => terminal::print(text),
         }
@@ -58,20 +59,8 @@ impl SheetArguments {
     /// Puts rows where they were asked for, as CSV.
     pub(crate) async fn put_rows(&self, result: QueryResult) -> Result<(), Trouble> {
         let Some(path) = &self.output else { return query::write_stdout(result, RowFormat::Csv).await.map(drop) };
-        let mut rows = Vec::new();
-        output::write(result, RowFormat::Csv, TableLayout::default(), &mut rows).await.map_err(|error| query::trouble(&error))?;
-        put_in_file(path, &rows)
+        let mut file = OutputFile::create(path)?;
+        output::write(result, RowFormat::Csv, TableLayout::default(), file.writer()).await.map_err(|error| query::trouble(&error))?;
+        file.keep()
     }
-}
-
-/// A file that is there whole or not at all.
-fn put_in_file(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
-    let failed = |error: std::io::Error| {
-        Trouble::failed(format_args!("{}: {}", path.display(), error.kind())).next("name a file in a folder that exists and may be written")
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".kms-insights-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
 }

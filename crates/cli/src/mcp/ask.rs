@@ -137,11 +137,11 @@ pub(super) async fn findings(engine: &Arc<Engine>, request: &FindingsRequest, mo
     let waived = "COALESCE(t.waived_until >= CAST(CAST(r.finished_at AS date) AS varchar), false)";
     let rows_of = format!(
         "(SELECT t.key_arn, t.account_id, t.region, t.finding_id, t.rule, t.severity, t.confidence, t.title, t.cause, t.evidence, t.remediation, {waived} AS waived, \
-         t.waived_until, t.waiver_reason, t.rests_on FROM findings t JOIN latest_run r ON t.snapshot_date = r.snapshot_date AND t.run_id = r.run_id) f WHERE {}",
+         t.waived_until, t.waiver_reason, t.rests_on FROM findings t JOIN latest_run r ON t.snapshot_date = r.snapshot_date AND t.run_id = r.run_id) t WHERE {}",
         request.condition()?
     );
-    let order = "CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 ELSE 4 END, rule, key_arn, finding_id";
-    page(engine, "*", &rows_of, order, request.page(), most, &[WAIVED_NOTE]).await
+    let order = format!("{WORST_FIRST}, rule, key_arn, finding_id");
+    page(engine, "*", &rows_of, &order, request.page(), most, &[WAIVED_NOTE]).await
 }
 
 pub(super) async fn costs(engine: &Arc<Engine>, request: &AccountRequest, most: usize) -> Result<Answer, Trouble> {

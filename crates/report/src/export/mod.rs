@@ -16,9 +16,11 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use kms_insights_findings::{Confidence, RULES, RuleInfo, Severity};
-use kms_insights_query::{Engine, QueryError, QueryResult, output};
-use serde::{Deserialize, de::DeserializeOwned};
+use kms_insights_query::{Engine, QueryError, output};
+use serde::Deserialize;
 use serde_json::Value;
+
+use crate::asked;
 
 /// A format of findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +195,7 @@ fn cut(text: &str, most: usize) -> String {
 /// When the lake cannot be asked, or `out` fails; what was written before that remains.
 pub async fn write<W: Write + Send>(engine: &Engine, standard: Standard, at_least: Severity, out: &mut W) -> Result<u64, ExportError> {
     let shown = "SELECT run_id, status, organization_id, facts_lacking, finished_at FROM latest_run ORDER BY run_id";
-    let snapshots: Vec<Snapshot> = objects(engine.query(shown).await?).await?;
+    let snapshots: Vec<Snapshot> = asked::rows(engine, shown).await?;
     if snapshots.is_empty() {
         return Err(ExportError::NoSnapshot);
     }
@@ -231,15 +233,4 @@ pub async fn write<W: Write + Send>(engine: &Engine, standard: Standard, at_leas
     )?;
     out.flush()?;
     Ok(written)
-}
-
-/// The rows of a result that has few.
-async fn objects<T: DeserializeOwned>(mut result: QueryResult) -> Result<Vec<T>, ExportError> {
-    let mut all = Vec::new();
-    while let Some(batch) = result.next().await {
-        for object in output::objects(&batch?)? {
-            all.push(serde_json::from_str(&object)?);
-        }
-    }
-    Ok(all)
 }
